@@ -1,0 +1,23 @@
+//! The words every other crate speaks: identifiers, time, chance, scopes, money, failures.
+//!
+//! Nothing here performs I/O beyond asking the machine for the time and for randomness, and nothing
+//! here knows about HTTP or SQL.
+#![warn(missing_docs)]
+
+mod chance;
+mod error;
+mod id;
+mod money;
+mod scope;
+mod text;
+mod time;
+
+pub use self::{
+    chance::{Chance, SeededChance, SystemChance},
+    error::{Error, Result, Violations},
+    id::{AccountId, ChannelId, CustomerId, EventIds, GroupId, StoreId},
+    money::Money,
+    scope::{Grants, Scope},
+    text::{fold, hex},
+    time::{Clock, SetClock, SystemClock, Timestamp, WhenFilter},
+};

@@ -1,0 +1,201 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::{
+    civil::{Date, DateTime},
+    fmt::rfc2822,
+    tz::TimeZone,
+};
+
+/// An instant, in microseconds since 1970, as both engines store it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The instant this many whole seconds after 1970.
+    #[must_use]
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds * Self::SECOND)
+    }
+
+    /// Whole seconds since 1970, rounded down.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(Self::SECOND)
+    }
+
+    /// This instant moved by a number of seconds.
+    #[must_use]
+    pub const fn plus_seconds(self, seconds: i64) -> Self {
+        Self(self.0 + seconds * Self::SECOND)
+    }
+
+    /// The form V2 puts on the wire: `Thu, 01 Nov 2012 18:15:06 +0000`.
+    #[must_use]
+    pub fn to_rfc2822(self) -> String {
+        self.instant().strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+    }
+
+    /// The form V3 puts on the wire: `2012-11-01T18:15:06Z`, without a fraction.
+    #[must_use]
+    pub fn to_rfc3339(self) -> String {
+        self.instant().to_string()
+    }
+
+    /// One second, in microseconds.
+    pub const SECOND: i64 = 1_000_000;
+
+    /// The whole second, as the library knows it. An instant beyond the year 9999 becomes 1970.
+    fn instant(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(self.seconds()).unwrap_or_default()
+    }
+}
+
+/// What a date in a filter means (ruling 13): an instant to the second, or a whole day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WhenFilter {
+    /// The named second, or the midnight a bare date begins at.
+    pub from: Timestamp,
+    /// The last microsecond that equals it: of the second, or of the day for a bare date.
+    pub to: Timestamp,
+}
+
+impl WhenFilter {
+    /// Read a date as callers write it: ISO 8601 (a bare date, with or without a zone, a fraction, a
+    /// colon in the offset), RFC 2822, or UNIX seconds. No zone is UTC. A space before an offset is a `+`
+    /// that a form decoder took away.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(date) = text.parse::<Date>()
+            && text.len() == 10
+        {
+            let from = seconds(date.to_datetime(jiff::civil::Time::midnight()))?;
+            return Some(Self { from, to: Timestamp(from.plus_seconds(86_400).0 - 1) });
+        }
+        let from = instant(text)?;
+        Some(Self { from, to: Timestamp(from.plus_seconds(1).0 - 1) })
+    }
+
+    /// The first microsecond that a `:max` of this value leaves out: a bare date stands for its midnight.
+    #[must_use]
+    pub fn last_of_max(self) -> Timestamp {
+        Timestamp(self.from.plus_seconds(1).0 - 1)
+    }
+}
+
+/// A moment written out in full, to the second.
+fn instant(text: &str) -> Option<Timestamp> {
+    if !text.is_empty() && text.len() <= 11 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return in_range(text.parse().ok()?);
+    }
+    let text = match text.rsplit_once(' ') {
+        Some((moment, offset)) if moment.contains('T') && is_offset(offset) => format!("{moment}+{offset}"),
+        _ => text.to_owned(),
+    };
+    let parsed = (text.parse::<jiff::Timestamp>().ok())
+        .or_else(|| rfc2822::parse(&text).ok().map(|zoned| zoned.timestamp()));
+    match parsed {
+        Some(instant) => in_range(instant.as_second()),
+        None => seconds(text.parse::<DateTime>().ok()?),
+    }
+}
+
+fn is_offset(text: &str) -> bool {
+    matches!(text.len(), 2..=5) && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
+}
+
+fn seconds(civil: DateTime) -> Option<Timestamp> {
+    in_range(TimeZone::UTC.to_timestamp(civil).ok()?.as_second())
+}
+
+/// Years 0 to 9999: what every form we write can show, and far from overflow.
+fn in_range(seconds: i64) -> Option<Timestamp> {
+    (-62_167_219_200..=253_402_207_200).contains(&seconds).then(|| Timestamp::from_seconds(seconds))
+}
+
+/// The only source of the current time.
+pub trait Clock: Send + Sync {
+    /// The current instant.
+    fn now(&self) -> Timestamp;
+}
+
+/// The wall clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    fn now(&self) -> Timestamp {
+        Timestamp(jiff::Timestamp::now().as_microsecond())
+    }
+}
+
+/// A clock that stands where it was set: for tests, and for the demo data of `custodia dev`.
+#[derive(Debug)]
+pub struct SetClock(AtomicI64);
+
+impl SetClock {
+    /// A clock that stands at `at`.
+    #[must_use]
+    pub fn new(at: Timestamp) -> Self {
+        Self(AtomicI64::new(at.0))
+    }
+
+    /// Move it.
+    pub fn set(&self, at: Timestamp) {
+        self.0.store(at.0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp(1_717_243_200_000_000);
+
+    #[test]
+    fn each_wire_writes_its_own_form() {
+        let at = Timestamp(NOON.0 + 999_999);
+        assert_eq!(at.to_rfc3339(), "2024-06-01T12:00:00Z");
+        assert_eq!(at.to_rfc2822(), "Sat, 01 Jun 2024 12:00:00 +0000");
+        assert_eq!(Timestamp(i64::MAX).to_rfc3339(), "1970-01-01T00:00:00Z");
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<(i64, i64)>) {
+        let parsed = WhenFilter::parse(text);
+        assert_eq!(parsed.map(|when| (when.from.0, when.to.0)), expected, "{text}");
+    }
+
+    #[test]
+    fn dates_are_read_in_every_form_that_clients_send() {
+        let second = Some((NOON.0, NOON.0 + 999_999));
+        for form in [
+            "2024-06-01T12:00:00",
+            "2024-06-01T12:00:00Z",
+            "2024-06-01T12:00:00.999Z",
+            "2024-06-01T12:00:00+00:00",
+            "2024-06-01T12:00:00 00:00",
+            "2024-06-01T12:00:00+0000",
+            "2024-06-01T08:00:00-0400",
+            "2024-06-01T14:00:00 02:00",
+            "2024-06-01 12:00:00",
+            "Sat, 01 Jun 2024 12:00:00 +0000",
+            "Sat, 01 Jun 2024 12:00:00 GMT",
+            "1717243200",
+        ] {
+            check(form, second);
+        }
+        let midnight = 1_717_200_000_000_000;
+        check("2024-06-01", Some((midnight, midnight + 86_400_000_000 - 1)));
+        for not in ["", "yesterday", "2024-13-01", "2024-06-01T25:00:00", "99999999999999", "-1"] {
+            check(not, None);
+        }
+    }
+}
