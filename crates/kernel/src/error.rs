@@ -84,6 +84,12 @@ impl Violations {
         Self(self.0.into_iter().map(|(path, rule)| (format!("{prefix}.{path}"), rule)).collect())
     }
 
+    /// The same faults under other names: each wire has words of its own for the domain's fields.
+    #[must_use]
+    pub fn renamed(self, word: impl Fn(&str) -> &str) -> Self {
+        Self(self.0.into_iter().map(|(path, rule)| (word(&path).to_owned(), rule)).collect())
+    }
+
     /// The rules broken, by path.
     #[must_use]
     pub fn into_map(self) -> BTreeMap<String, String> {
