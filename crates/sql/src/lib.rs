@@ -1,1 +1,27 @@
-//! sql
+//! One SQL text, two engines.
+//!
+//! Every statement in the workspace is written once, in the dialect `SQLite` and `PostgreSQL` share,
+//! with `$n` parameters. This crate alone knows which engine runs it, and how that engine is made
+//! fast, durable and safe to retry. It names no table but its own record of migrations.
+#![warn(missing_docs)]
+
+mod address;
+mod db;
+mod error;
+mod migrate;
+mod postgres;
+mod query;
+mod row;
+mod sqlite;
+mod tx;
+mod value;
+
+pub use self::{
+    db::Db,
+    error::{Error, Result},
+    migrate::{Migration, migrate, pending},
+    query::{LIST_CAP, Query},
+    row::{FromRow, Row},
+    tx::{ReadTx, Reads, WriteTx, Writes},
+    value::{Bind, Primitive, Value},
+};

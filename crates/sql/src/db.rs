@@ -1,0 +1,242 @@
+use std::{pin::pin, sync::Arc};
+
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::block_in_place,
+};
+
+use crate::{
+    Error, ReadTx, Result, WriteTx,
+    address::Address,
+    postgres::{self, Postgres},
+    sqlite::{Fate, Sqlite},
+    tx,
+};
+
+/// A handle on the database; cheap to clone. The last one dropped closes it.
+#[derive(Clone)]
+pub struct Db(Arc<Engine>);
+
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Db {
+    /// Open the database that an address names, by its scheme.
+    ///
+    /// `sqlite:PATH` is a file, made for its owner alone when it is not there; with
+    /// `?synchronous=off` what it holds may be lost with the power, which is for tests and throwaway
+    /// data. `postgres://…` and `postgresql://…` are as libpq reads them, with `sslmode` from `disable`
+    /// to `verify-full` and `sslrootcert`. Fails as [`Error::Address`] when the address is neither, and
+    /// as [`Error::Unavailable`] when the database cannot be reached.
+    pub async fn connect(address: &str) -> Result<Self> {
+        let engine = match Address::parse(address)? {
+            Address::Sqlite(place) => Engine::Sqlite(Sqlite::open(place).await?),
+            Address::Postgres(place) => Engine::Postgres(Postgres::connect(&place).await?),
+        };
+        Ok(Self(Arc::new(engine)))
+    }
+
+    /// Read with one statement, which costs no transaction; a second one is refused as
+    /// [`Error::Misuse`]. Like `write`, `work` may run again when the connection was lost.
+    pub async fn read<T, E: From<Error>>(
+        &self,
+        work: impl AsyncFnOnce(&mut ReadTx) -> Result<T, E> + Clone,
+    ) -> Result<T, E> {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => {
+                work.clone()(&mut ReadTx::new(tx::Engine::Reader(sqlite.reader(false)?), Some(1)))
+                    .await
+            }
+            Engine::Postgres(postgres) => read(postgres, postgres::Kind::Read, Some(1), work).await,
+        }
+    }
+
+    /// Read with any number of statements that all see the same instant.
+    pub async fn snapshot<T, E: From<Error>>(
+        &self,
+        work: impl AsyncFnOnce(&mut ReadTx) -> Result<T, E> + Clone,
+    ) -> Result<T, E> {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => {
+                work.clone()(&mut ReadTx::new(tx::Engine::Reader(sqlite.reader(true)?), None)).await
+            }
+            Engine::Postgres(postgres) => {
+                read(postgres, postgres::Kind::Snapshot, None, work).await
+            }
+        }
+    }
+
+    /// As [`Db::snapshot`], for what takes long: exports, filters without an index. A file is read on a
+    /// thread that others do not wait for, and only a few such reads run at once; the rest queue. Once
+    /// begun on such a thread it runs to its end, even when the caller has gone.
+    pub async fn scan<T, E: From<Error>>(
+        &self,
+        work: impl AsyncFnOnce(&mut ReadTx) -> Result<T, E> + Clone,
+    ) -> Result<T, E> {
+        let Engine::Sqlite(sqlite) = &*self.0 else { return self.snapshot(work).await };
+        let closed = |_| Error::Unavailable("the database is closed".to_owned());
+        let _permit = sqlite.scans().acquire().await.map_err(closed)?;
+        let runtime = Handle::current();
+        if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return self.snapshot(work).await;
+        }
+        block_in_place(|| runtime.block_on(pin!(self.snapshot(work))))
+    }
+
+    /// Write, and keep it all or none: kept when `work` succeeds, undone when it does not.
+    ///
+    /// `work` may run more than once (a deadlock, a lost connection, a commit that failed under what it
+    /// was refused on), so times, salts and random ids are drawn before it. Nothing but statements
+    /// belongs in it: while it runs it holds locks. It returns once what was written is durable. After a
+    /// statement has failed nothing is kept, even if `work` makes light of it.
+    ///
+    /// Fails with what `work` fails with, or as [`Error::Unavailable`] when nothing was kept, or as
+    /// [`Error::OutcomeUnknown`].
+    pub async fn write<T, E: From<Error>>(
+        &self,
+        work: impl AsyncFnOnce(&mut WriteTx) -> Result<T, E> + Clone,
+    ) -> Result<T, E> {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => write_sqlite(sqlite, work).await,
+            Engine::Postgres(postgres) => write_postgres(postgres, work).await,
+        }
+    }
+
+    /// `sqlite` or `postgres`.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        match &*self.0 {
+            Engine::Sqlite(_) => "sqlite",
+            Engine::Postgres(_) => "postgres",
+        }
+    }
+
+    /// The engine's version, in its own words.
+    pub async fn version(&self) -> Result<String> {
+        match &*self.0 {
+            Engine::Sqlite(_) => Ok(rusqlite::version().to_owned()),
+            Engine::Postgres(postgres) => postgres.version().await,
+        }
+    }
+
+    /// Wait for the writes under way, then close. Whatever is asked of any handle afterwards fails as
+    /// [`Error::Unavailable`].
+    pub async fn close(&self) -> Result<()> {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => {
+                postgres.close().await;
+                Ok(())
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sqlite(&self) -> &Sqlite {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite,
+            Engine::Postgres(_) => panic!("not a SQLite database"),
+        }
+    }
+}
+
+async fn write_sqlite<T, E: From<Error>>(
+    sqlite: &Sqlite,
+    work: impl AsyncFnOnce(&mut WriteTx) -> Result<T, E> + Clone,
+) -> Result<T, E> {
+    let mut runs = 0;
+    loop {
+        let mut tx = WriteTx::new(tx::Engine::Turn(sqlite.turn().await?));
+        let result = work.clone()(&mut tx).await;
+        let tx = tx.into_inner();
+        let failed = tx.failed().cloned();
+        let tx::Engine::Turn(turn) = tx.engine() else {
+            return Err(Error::Misuse("a transaction exchanged for another").into());
+        };
+        let refusal = match (result, failed) {
+            (Ok(value), None) => return Ok(turn.keep().await.map(|()| value)?),
+            (Ok(_), Some(failed)) => failed.into(),
+            (Err(refusal), _) => refusal,
+        };
+        runs += 1;
+        match turn.undo().await {
+            Fate::Stands => return Err(refusal),
+            Fate::Undecided(cause) if runs == REDECISIONS => return Err(cause.into()),
+            Fate::Undecided(_) => {}
+        }
+    }
+}
+
+/// How often a refusal is decided before the failures under it are reported instead.
+const REDECISIONS: u32 = 4;
+
+async fn write_postgres<T, E: From<Error>>(
+    postgres: &Postgres,
+    work: impl AsyncFnOnce(&mut WriteTx) -> Result<T, E> + Clone,
+) -> Result<T, E> {
+    let mut retries = postgres::Retries::default();
+    loop {
+        let begun = match postgres.begin(postgres::Kind::Write).await {
+            Ok(begun) => begun,
+            Err(fault) => {
+                retries.again(fault).await?;
+                continue;
+            }
+        };
+        let mut tx = WriteTx::new(tx::Engine::Postgres(begun));
+        let result = work.clone()(&mut tx).await;
+        let tx = tx.into_inner();
+        let failed = tx.failed().cloned();
+        let tx::Engine::Postgres(mut tx) = tx.engine() else {
+            return Err(Error::Misuse("a transaction exchanged for another").into());
+        };
+        let fault = match (result, failed) {
+            (Ok(value), None) => match tx.commit().await {
+                Ok(()) => return Ok(value),
+                Err(fault) => fault,
+            },
+            (result, failed) => {
+                // Asked of the transaction, not of the error: `work` may have made another of it.
+                let fault = tx.fault();
+                tx.roll_back().await;
+                match (fault, result, failed) {
+                    (Some(fault), ..) => fault,
+                    (None, Err(refusal), _) => return Err(refusal),
+                    (None, Ok(_), failed) => return Err(failed.unwrap_or(Error::NoRow).into()),
+                }
+            }
+        };
+        retries.again(fault).await?;
+    }
+}
+
+async fn read<T, E: From<Error>>(
+    postgres: &Postgres,
+    kind: postgres::Kind,
+    statements: Option<u8>,
+    work: impl AsyncFnOnce(&mut ReadTx) -> Result<T, E> + Clone,
+) -> Result<T, E> {
+    let mut retries = postgres::Retries::default();
+    loop {
+        let begun = match postgres.begin(kind).await {
+            Ok(begun) => begun,
+            Err(fault) => {
+                retries.again(fault).await?;
+                continue;
+            }
+        };
+        let mut tx = ReadTx::new(tx::Engine::Postgres(begun), statements);
+        let result = work.clone()(&mut tx).await;
+        let tx::Engine::Postgres(mut tx) = tx.engine() else {
+            return Err(Error::Misuse("a transaction exchanged for another").into());
+        };
+        let fault = tx.fault();
+        tx.roll_back().await;
+        match (result, fault) {
+            (Err(_), Some(fault)) => retries.again(fault).await?,
+            (result, _) => return result,
+        }
+    }
+}

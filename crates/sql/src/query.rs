@@ -1,0 +1,99 @@
+use std::{borrow::Cow, fmt::Write as _, marker::PhantomData};
+
+use crate::{Bind, Error, FromRow, ReadTx, Result, Writes, tx::Access, value::Datum};
+
+/// The most values that [`Query::push_list`] takes.
+pub const LIST_CAP: usize = 1024;
+
+/// A statement being built for one transaction; `A` says whether it may write.
+///
+/// Text only ever comes from the program (`&'static str`) and data only ever goes in as a parameter, so
+/// an injection cannot be written. Parameters are numbered `$1`, `$2`, … in the order they are bound,
+/// wherever in the text they stand, and may stand there more than once.
+#[must_use = "a query does nothing until it is executed or fetched"]
+pub struct Query<'t, A> {
+    tx: &'t mut ReadTx,
+    text: Cow<'static, str>,
+    params: Vec<Datum>,
+    misuse: Option<&'static str>,
+    access: PhantomData<A>,
+}
+
+impl<'t, A: Access> Query<'t, A> {
+    pub(crate) fn new(tx: &'t mut ReadTx, text: &'static str) -> Self {
+        let text = Cow::Borrowed(text);
+        Self { tx, text, params: Vec::new(), misuse: None, access: PhantomData }
+    }
+
+    /// Bind the next `$n`.
+    pub fn bind(mut self, value: impl Bind) -> Self {
+        self.params.push(value.into_datum());
+        self
+    }
+
+    /// Append text; for clauses that are there only when a filter is.
+    pub fn push(mut self, text: &'static str) -> Self {
+        self.text.to_mut().push_str(text);
+        self
+    }
+
+    /// Append `$n` and bind to it.
+    pub fn push_bind(self, value: impl Bind) -> Self {
+        self.push_datum(value.into_datum())
+    }
+
+    /// Append `($n, $m, …)` and bind each value to it; stands after `IN`, never after `NOT IN`.
+    ///
+    /// The list is filled up to a power of two with its last value, or one statement for every length
+    /// would fill the engines' caches. An empty list is `(NULL)`, which nothing is in. With more than
+    /// [`LIST_CAP`] values the statement fails as [`Error::Misuse`].
+    pub fn push_list(mut self, values: impl IntoIterator<Item: Bind>) -> Self {
+        let mut values: Vec<Datum> =
+            values.into_iter().take(LIST_CAP + 1).map(Bind::into_datum).collect();
+        if values.len() > LIST_CAP {
+            self.misuse = Some("a list of more than 1024 values");
+            return self;
+        }
+        let Some(last) = values.last().cloned() else { return self.push("(NULL)") };
+        values.resize(values.len().next_power_of_two(), last);
+        for (index, value) in values.into_iter().enumerate() {
+            self = self.push(if index == 0 { "(" } else { ", " }).push_datum(value);
+        }
+        self.push(")")
+    }
+
+    fn push_datum(mut self, value: Datum) -> Self {
+        self.params.push(value);
+        let _ = write!(self.text.to_mut(), "${}", self.params.len());
+        self
+    }
+
+    /// All rows.
+    pub async fn fetch_all<T: FromRow>(self) -> Result<Vec<T>> {
+        self.fetch(usize::MAX).await
+    }
+
+    /// The first row, if there is any.
+    pub async fn fetch_optional<T: FromRow>(self) -> Result<Option<T>> {
+        Ok(self.fetch(1).await?.pop())
+    }
+
+    /// The first row, which must be there; [`Error::NoRow`] otherwise.
+    pub async fn fetch_one<T: FromRow>(self) -> Result<T> {
+        self.fetch_optional().await?.ok_or(Error::NoRow)
+    }
+
+    /// At most `most` rows. All that the statement writes is written, however few rows are taken.
+    async fn fetch<T: FromRow>(self, most: usize) -> Result<Vec<T>> {
+        self.tx.enter(self.misuse)?;
+        self.tx.fetch(&self.text, &self.params, most, A::WRITES).await
+    }
+}
+
+impl Query<'_, Writes> {
+    /// Run it, and tell how many rows it inserted, changed or deleted.
+    pub async fn execute(self) -> Result<u64> {
+        self.tx.enter(self.misuse)?;
+        self.tx.execute(&self.text, &self.params).await
+    }
+}

@@ -1,0 +1,75 @@
+//! `SQLite`: readers side by side, and one writer whose commits are shared.
+
+mod connection;
+#[cfg(test)]
+mod faults;
+mod reader;
+mod statement;
+mod writer;
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+pub(crate) use self::{
+    reader::Reader,
+    statement::cell,
+    writer::{Fate, Turn},
+};
+use self::{reader::Readers, writer::Writers};
+use crate::{Error, Result};
+
+/// Which file, and whether what is committed must survive a loss of power.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) path: PathBuf,
+    pub(crate) durable: bool,
+}
+
+/// One open database file.
+pub(crate) struct Sqlite {
+    // Dropped in this order: the writer's connection is the last to close and leaves no log behind.
+    readers: Arc<Readers>,
+    writers: Writers,
+    scans: Semaphore,
+}
+
+impl Sqlite {
+    pub(crate) async fn open(place: Place) -> Result<Self> {
+        let opened = place.clone();
+        let conn = (spawn_blocking(move || connection::writer(&opened)).await)
+            .map_err(|_| Error::Unavailable("opening was interrupted".to_owned()))??;
+        Ok(Self {
+            readers: Arc::new(Readers::new(place)),
+            writers: Writers::new(conn),
+            scans: Semaphore::new(SCANS),
+        })
+    }
+
+    /// A connection for one statement, or for one snapshot.
+    pub(crate) fn reader(&self, snapshot: bool) -> Result<Reader> {
+        Readers::take(&self.readers, snapshot)
+    }
+
+    pub(crate) fn scans(&self) -> &Semaphore {
+        &self.scans
+    }
+
+    /// This caller's place in the queue of writers, once it is its turn.
+    pub(crate) async fn turn(&self) -> Result<Turn> {
+        self.writers.turn().await
+    }
+
+    pub(crate) async fn close(&self) -> Result<()> {
+        self.readers.close();
+        self.writers.close().await
+    }
+
+    #[cfg(test)]
+    pub(crate) fn writers(&self) -> &Writers {
+        &self.writers
+    }
+}
+
+/// How many scans may hold a thread of their own at once.
+const SCANS: usize = 4;

@@ -1,0 +1,86 @@
+//! Connections that read, used where the caller runs: a point read takes microseconds, and a hop to
+//! another thread would cost more than the read.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+
+use super::{
+    Place, connection,
+    statement::{self, error},
+};
+use crate::{Error, FromRow, Result, value::Datum};
+
+/// The connections that are not in use. The one last used is used next, so that no more of them fill
+/// their caches than there are callers at once.
+pub(super) struct Readers {
+    place: Place,
+    /// `None` once the database is closed.
+    idle: Mutex<Option<Vec<Connection>>>,
+}
+
+impl Readers {
+    pub(super) fn new(place: Place) -> Self {
+        Self { place, idle: Mutex::new(Some(Vec::new())) }
+    }
+
+    pub(super) fn take(home: &Arc<Self>, snapshot: bool) -> Result<Reader> {
+        let idle = match &mut *home.idle() {
+            Some(idle) => idle.pop(),
+            None => return Err(Error::Unavailable("the database is closed".to_owned())),
+        };
+        let conn = idle.map_or_else(|| connection::reader(&home.place), Ok)?;
+        if snapshot {
+            statement::execute(&conn, "BEGIN", &[])?;
+        }
+        Ok(Reader { conn: Some(conn), home: Arc::clone(home) })
+    }
+
+    pub(super) fn close(&self) {
+        // Taken out first: closing may checkpoint, and nobody should wait for that.
+        let idle = self.idle().take();
+        drop(idle);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Option<Vec<Connection>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection on loan.
+pub(crate) struct Reader {
+    conn: Option<Connection>,
+    home: Arc<Readers>,
+}
+
+impl Reader {
+    pub(crate) fn fetch<T: FromRow>(
+        &self,
+        text: &str,
+        params: &[Datum],
+        most: usize,
+    ) -> Result<Vec<T>> {
+        let conn = self.conn.as_ref().ok_or(Error::Misuse("a reader that was given back"))?;
+        statement::fetch(conn, text, params, most, false)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let Some(conn) = self.conn.take() else { return };
+        let ended = conn.is_autocommit()
+            || conn
+                .prepare_cached("ROLLBACK")
+                .and_then(|mut end| end.execute([]))
+                .map_err(error)
+                .is_ok();
+        if let (true, Some(idle)) = (ended, &mut *self.home.idle())
+            && idle.len() < IDLE
+        {
+            idle.push(conn);
+        }
+    }
+}
+
+/// The most connections kept. Each holds up to 1 MB of pages.
+const IDLE: usize = 8;

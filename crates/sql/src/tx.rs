@@ -1,0 +1,170 @@
+use std::ops::{Deref, DerefMut};
+
+use crate::{Error, FromRow, Query, Result, postgres, sqlite, value::Datum};
+
+/// A transaction that can be read.
+pub struct ReadTx {
+    engine: Engine,
+    /// How many statements it may still run; `None` is any number.
+    left: Option<u8>,
+    /// The first failure of a statement. After it `PostgreSQL` runs nothing more in a transaction and
+    /// keeps nothing of it; so that no code comes to depend on the other engine, neither does `SQLite`.
+    failed: Option<Error>,
+}
+
+/// A transaction that can also be written; whatever reads can read from it too.
+pub struct WriteTx(ReadTx);
+
+/// Marks a [`Query`] that only reads.
+pub struct Reads;
+
+/// Marks a [`Query`] that may write.
+pub struct Writes;
+
+/// What a query may do.
+pub trait Access {
+    /// Whether it may write.
+    const WRITES: bool;
+}
+
+impl Access for Reads {
+    const WRITES: bool = false;
+}
+
+impl Access for Writes {
+    const WRITES: bool = true;
+}
+
+pub(crate) enum Engine {
+    Reader(sqlite::Reader),
+    Turn(sqlite::Turn),
+    Postgres(postgres::Tx),
+}
+
+impl ReadTx {
+    pub(crate) fn new(engine: Engine, statements: Option<u8>) -> Self {
+        Self { engine, left: statements, failed: None }
+    }
+
+    /// Begin a statement that reads.
+    pub fn query(&mut self, text: &'static str) -> Query<'_, Reads> {
+        Query::new(self, text)
+    }
+
+    pub(crate) fn engine(self) -> Engine {
+        self.engine
+    }
+
+    pub(crate) fn failed(&self) -> Option<&Error> {
+        self.failed.as_ref()
+    }
+
+    /// Whether one more statement may run.
+    pub(crate) fn enter(&mut self, misuse: Option<&'static str>) -> Result<()> {
+        if let Some(misuse) = misuse {
+            return Err(Error::Misuse(misuse));
+        }
+        if let Some(failed) = &self.failed {
+            return Err(failed.clone());
+        }
+        match &mut self.left {
+            None => Ok(()),
+            Some(0) => Err(Error::Misuse("`read` runs one statement; `snapshot` runs more")),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) async fn execute(&mut self, text: &str, params: &[Datum]) -> Result<u64> {
+        let done = match &mut self.engine {
+            Engine::Reader(_) => Err(Error::Misuse("a write through a reading transaction")),
+            Engine::Turn(turn) => turn.execute(text, params),
+            Engine::Postgres(tx) => tx.execute(text, params).await,
+        };
+        self.note(done)
+    }
+
+    pub(crate) async fn fetch<T: FromRow>(
+        &mut self,
+        text: &str,
+        params: &[Datum],
+        most: usize,
+        writes: bool,
+    ) -> Result<Vec<T>> {
+        let found = match &mut self.engine {
+            Engine::Reader(reader) => reader.fetch(text, params, most),
+            Engine::Turn(turn) => turn.fetch(text, params, most, writes),
+            Engine::Postgres(tx) => tx.fetch(text, params, most).await,
+        };
+        self.note(found)
+    }
+
+    /// Run a migration's script, which may hold several statements.
+    pub(crate) async fn script(&mut self, text: &str) -> Result<()> {
+        let done = match &mut self.engine {
+            Engine::Reader(_) => Err(Error::Misuse("a script through a reading transaction")),
+            Engine::Turn(turn) => turn.script(text),
+            Engine::Postgres(tx) => tx.script(text).await,
+        };
+        self.note(done)
+    }
+
+    /// Remember a failure of the engine's; one of reading a row's columns harms no transaction.
+    fn note<T>(&mut self, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result
+            && !matches!(error, Error::Column { .. })
+        {
+            self.failed = Some(error.clone());
+        }
+        result
+    }
+}
+
+impl WriteTx {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self(ReadTx::new(engine, None))
+    }
+
+    pub(crate) fn into_inner(self) -> ReadTx {
+        self.0
+    }
+
+    /// Begin a statement that may write. `INSERT … RETURNING` is fetched like any other.
+    pub fn query(&mut self, text: &'static str) -> Query<'_, Writes> {
+        Query::new(&mut self.0, text)
+    }
+
+    /// The clause, with a space before it, that holds the rows just read until the transaction ends.
+    ///
+    /// `SQLite` needs none: it has one writer, and that writer is this transaction.
+    #[must_use]
+    pub fn for_update(&self) -> &'static str {
+        if self.is_postgres() { " FOR UPDATE" } else { "" }
+    }
+
+    /// The same, but rows that another transaction holds are passed over rather than waited for.
+    #[must_use]
+    pub fn skip_locked(&self) -> &'static str {
+        if self.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.0.engine, Engine::Postgres(_))
+    }
+}
+
+impl Deref for WriteTx {
+    type Target = ReadTx;
+
+    fn deref(&self) -> &ReadTx {
+        &self.0
+    }
+}
+
+impl DerefMut for WriteTx {
+    fn deref_mut(&mut self) -> &mut ReadTx {
+        &mut self.0
+    }
+}
