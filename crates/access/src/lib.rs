@@ -1,1 +1,27 @@
-//! access
+//! Who is calling, and what they may do: stores, API accounts, tokens, plans and their limits.
+//!
+//! Stores and accounts are written by operators alone (the command line), never by a request. What a
+//! request needs to know of them is held in memory, by the SHA-256 of the token.
+
+mod account;
+mod caller;
+mod plan;
+mod quirks;
+mod rows;
+mod seal;
+mod store;
+mod tokens;
+
+pub mod accounts;
+pub mod rate;
+pub mod stores;
+
+pub use self::{
+    account::{Account, Credentials},
+    caller::{Caller, RequestId},
+    plan::Plan,
+    quirks::{Quirk, Quirks},
+    seal::{Seal, SealError},
+    store::{Store, is_store_hash},
+    tokens::Tokens,
+};

@@ -1,0 +1,131 @@
+//! What operators do with API accounts.
+
+use std::{path::Path, sync::Arc};
+
+use kernel::{AccountId, Chance, Clock, Error, Grants, Result, hex};
+use sha2::{Digest as _, Sha256};
+use sql::Db;
+
+use crate::{Account, Credentials, Seal, SealError, rows};
+
+/// Make an account with new credentials; `token` names the access token instead of drawing one.
+pub async fn create(
+    db: &Db,
+    clock: &dyn Clock,
+    chance: &dyn Chance,
+    seal: &Seal,
+    hash: &str,
+    grants: Grants,
+    token: Option<&str>,
+) -> Result<(AccountId, Credentials)> {
+    let credentials = Credentials {
+        client_id: letters(chance),
+        client_secret: secret(chance),
+        access_token: token.map_or_else(|| letters(chance), str::to_owned),
+    };
+    let sealed = seal.seal(&credentials.client_id, &credentials.client_secret, chance);
+    let digest = digest(&credentials.access_token);
+    let id = AccountId(clock.now().0 << 8 | i64::from(chance.number() & 0xff));
+    let now = clock.now();
+    db.write(async |tx| {
+        let store = rows::store(tx, hash).await?.filter(|store| !store.deleted).ok_or(Error::NotFound("store"))?;
+        if rows::live_account(tx, &digest).await?.is_some() {
+            return Err(Error::Taken { field: "access_token", value: "(not shown)".to_owned() });
+        }
+        let account = Account {
+            id,
+            client_id: credentials.client_id.clone(),
+            store: Arc::new(store),
+            grants,
+            created_at: now,
+            revoked: false,
+        };
+        rows::insert_account(tx, &account, &sealed, &digest).await?;
+        rows::count_change(tx).await?;
+        Ok(())
+    })
+    .await?;
+    Ok((id, credentials))
+}
+
+/// A store's accounts, also revoked ones, oldest first.
+pub async fn list(db: &Db, hash: &str) -> Result<Vec<Account>> {
+    db.snapshot(async |tx| {
+        let store = rows::store(tx, hash).await?.ok_or(Error::NotFound("store"))?;
+        let held = rows::accounts_of(tx, store.id).await?;
+        Ok(held.into_iter().map(|held| held.account).collect())
+    })
+    .await
+}
+
+/// Take an account's token back, for good. Every server knows within a second.
+pub async fn revoke(db: &Db, clock: &dyn Clock, client_id: &str) -> Result<()> {
+    let now = clock.now();
+    db.write(async |tx| {
+        if !rows::revoke_account(tx, client_id, now).await? {
+            return Err(Error::NotFound("account"));
+        }
+        rows::count_change(tx).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Remove the account of a token, live or revoked, so that the token can be given out again. For
+/// `custodia dev --token` alone: elsewhere an account stays, as the author of its audit lines.
+pub async fn forget(db: &Db, token: &str) -> Result<()> {
+    let digest = digest(token);
+    db.write(async |tx| {
+        rows::delete_account(tx, &digest).await?;
+        Ok(rows::count_change(tx).await?)
+    })
+    .await
+}
+
+/// Open the installation's key file, or make it when the installation has no key yet.
+///
+/// A second machine that has no copy of the file is refused, rather than given a key of its own with
+/// which the secrets of the first could not be opened.
+pub async fn open_seal(db: &Db, chance: &dyn Chance, path: &Path) -> Result<Seal> {
+    let known = db.read(async |tx| Ok::<_, Error>(rows::key_check(tx).await?)).await?;
+    let seal = if path.exists() {
+        Seal::open(path)
+    } else if known.is_empty() {
+        Seal::make(path, chance)
+    } else {
+        Err(SealError::WrongKey(path.to_owned()))
+    };
+    let seal = seal.map_err(Error::internal)?;
+    let claimed = db
+        .write(async |tx| {
+            rows::claim_key(tx, seal.check()).await?;
+            Ok::<_, Error>(rows::key_check(tx).await?)
+        })
+        .await?;
+    if claimed == seal.check() { Ok(seal) } else { Err(Error::internal(SealError::WrongKey(path.to_owned()))) }
+}
+
+/// What a token is found by.
+pub(crate) fn digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// 31 lower-case letters and digits: 160 bits, in the form that the real service's ids and tokens have.
+fn letters(chance: &dyn Chance) -> String {
+    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut text = String::with_capacity(31);
+    while text.len() < 31 {
+        let mut bytes = [0; 48];
+        chance.fill(&mut bytes);
+        // Bytes from 252 on are thrown away: 252 is the last multiple of 36, and every letter is as likely.
+        let fair = bytes.into_iter().filter(|byte| *byte < 252);
+        text.extend(fair.take(31 - text.len()).map(|byte| char::from(ALPHABET[usize::from(byte) % 36])));
+    }
+    text
+}
+
+fn secret(chance: &dyn Chance) -> String {
+    let mut bytes = [0; 32];
+    chance.fill(&mut bytes);
+    hex(&bytes)
+}

@@ -1,0 +1,57 @@
+use std::sync::Arc;
+
+use kernel::{AccountId, Chance, StoreId, hex};
+
+use crate::{Account, Quirk};
+
+/// Somebody whose token was recognised on the store it belongs to. Whoever holds one has been let in.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The store called; every statement on its behalf is bound to it.
+    pub store: StoreId,
+    /// The author of what this request changes.
+    pub account: AccountId,
+    /// The request, as answer, log and audit line name it.
+    pub request: RequestId,
+    known: Arc<Account>,
+}
+
+impl Caller {
+    /// Let an account in for one request.
+    #[must_use]
+    pub fn new(known: Arc<Account>, request: RequestId) -> Self {
+        Self { store: known.store.id, account: known.id, request, known }
+    }
+
+    /// The store's name in paths.
+    #[must_use]
+    pub fn store_hash(&self) -> &str {
+        &self.known.store.hash
+    }
+
+    /// Whether the store shows this oddity.
+    #[must_use]
+    pub fn has(&self, quirk: Quirk) -> bool {
+        self.known.store.quirks.has(quirk)
+    }
+}
+
+/// 32 lower-case hexadecimal digits that name one request, as the real service's `x-request-id` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId([u8; 16]);
+
+impl RequestId {
+    /// Draw a new one.
+    #[must_use]
+    pub fn draw(chance: &dyn Chance) -> Self {
+        let mut bytes = [0; 16];
+        chance.fill(&mut bytes);
+        Self(bytes)
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn digits(&self) -> String {
+        hex(&self.0)
+    }
+}

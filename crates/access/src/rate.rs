@@ -1,0 +1,165 @@
+//! How much an account may send: a fixed window that its first request opens (observed.md 3), and a
+//! number of requests at once for the operations that have one (ruling 24).
+//!
+//! Counted in this process: two servers of one installation each grant the whole quota.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use kernel::{AccountId, Timestamp};
+
+use crate::Plan;
+
+/// What the four `X-Rate-Limit-*` headers say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Requests left in this window, this one already taken off.
+    pub left: u32,
+    /// Requests in a whole window.
+    pub quota: u32,
+    /// Until the window ends, in milliseconds.
+    pub reset_ms: i64,
+}
+
+impl Allowance {
+    /// What a store without a limit is told: a quota that nobody reaches.
+    pub const UNLIMITED: Self = Self { left: i32::MAX as u32, quota: i32::MAX as u32, reset_ms: Plan::WINDOW_MS };
+
+    /// Whole seconds until the window ends, at least 1: the `X-Retry-After` of a 429.
+    #[must_use]
+    pub fn retry_after_seconds(self) -> i64 {
+        (self.reset_ms + 999).div_euclid(1000).max(1)
+    }
+}
+
+/// One account's window.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    opened_at: Timestamp,
+    taken: u32,
+}
+
+impl Window {
+    /// Take one request off the window, or open a new one. `Err` when none is left.
+    fn take(&mut self, quota: u32, now: Timestamp) -> Result<Allowance, Allowance> {
+        let age_ms = (now.0 - self.opened_at.0) / 1000;
+        // A clock that was set back must not lock an account out for longer than a window.
+        if !(0..Plan::WINDOW_MS).contains(&age_ms) {
+            *self = Self { opened_at: now, taken: 0 };
+        }
+        let age_ms = (now.0 - self.opened_at.0) / 1000;
+        let allowance = |taken| Allowance { left: quota - taken, quota, reset_ms: Plan::WINDOW_MS - age_ms };
+        if self.taken >= quota {
+            return Err(allowance(quota));
+        }
+        self.taken += 1;
+        Ok(allowance(self.taken))
+    }
+}
+
+/// The windows of all accounts, and what they have in flight. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Limiter(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    windows: HashMap<AccountId, Window>,
+    in_flight: HashMap<(AccountId, &'static str), u32>,
+}
+
+impl Limiter {
+    /// Take one request off the account's window. `Err` when none is left: the caller is told 429.
+    pub fn take(&self, account: AccountId, plan: Plan, now: Timestamp) -> Result<Allowance, Allowance> {
+        let Some(quota) = plan.quota() else { return Ok(Allowance::UNLIMITED) };
+        let mut state = self.lock();
+        state.windows.entry(account).or_insert(Window { opened_at: now, taken: 0 }).take(quota, now)
+    }
+
+    /// Begin a request of an operation that admits `most` at once; its place is free again when the
+    /// returned guard is dropped. `None` when there is no place.
+    #[must_use]
+    pub fn enter(&self, account: AccountId, operation: &'static str, most: u32) -> Option<InFlight> {
+        let key = (account, operation);
+        let mut state = self.lock();
+        let running = state.in_flight.entry(key).or_insert(0);
+        if *running >= most {
+            return None;
+        }
+        *running += 1;
+        Some(InFlight { limiter: self.clone(), key })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request that is running.
+#[derive(Debug)]
+pub struct InFlight {
+    limiter: Limiter,
+    key: (AccountId, &'static str),
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let mut state = self.limiter.lock();
+        if let Some(running) = state.in_flight.get_mut(&self.key) {
+            *running -= 1;
+            if *running == 0 {
+                state.in_flight.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
+    const ACCOUNT: AccountId = AccountId(1);
+
+    fn later(ms: i64) -> Timestamp {
+        Timestamp(START.0 + ms * 1000)
+    }
+
+    #[test]
+    fn a_window_counts_down_and_opens_anew_after_thirty_seconds() {
+        let limiter = Limiter::default();
+        let take = |ms| limiter.take(ACCOUNT, Plan::Standard, later(ms));
+        assert_eq!(take(0), Ok(Allowance { left: 149, quota: 150, reset_ms: 30_000 }));
+        assert_eq!(take(29_510), Ok(Allowance { left: 148, quota: 150, reset_ms: 490 }));
+        for _ in 0..148 {
+            assert!(take(29_510).is_ok());
+        }
+        let refused = take(29_999).unwrap_err();
+        assert_eq!(refused, Allowance { left: 0, quota: 150, reset_ms: 1 });
+        assert_eq!(refused.retry_after_seconds(), 1);
+        assert_eq!(take(30_000), Ok(Allowance { left: 149, quota: 150, reset_ms: 30_000 }));
+        assert_eq!(take(-60_000).unwrap().left, 149, "a clock set back opens a new window");
+    }
+
+    #[test]
+    fn accounts_do_not_share_a_window() {
+        let limiter = Limiter::default();
+        for _ in 0..150 {
+            limiter.take(ACCOUNT, Plan::Standard, START).unwrap();
+        }
+        assert!(limiter.take(ACCOUNT, Plan::Standard, START).is_err());
+        assert!(limiter.take(AccountId(2), Plan::Standard, START).is_ok());
+    }
+
+    #[test]
+    fn a_place_is_free_again_when_its_request_ends() {
+        let limiter = Limiter::default();
+        let first = limiter.enter(ACCOUNT, "PUT /customers", 1).unwrap();
+        assert!(limiter.enter(ACCOUNT, "PUT /customers", 1).is_none());
+        assert!(limiter.enter(ACCOUNT, "GET /customers", 1).is_some());
+        drop(first);
+        assert!(limiter.enter(ACCOUNT, "PUT /customers", 1).is_some());
+        assert!(limiter.lock().in_flight.is_empty(), "nothing is kept of what has ended");
+    }
+}

@@ -1,0 +1,205 @@
+//! The SQL of stores and accounts: small tables that operators write and every server reads whole.
+
+use std::sync::Arc;
+
+use kernel::{AccountId, Grants, StoreId, Timestamp};
+use sql::{FromRow, ReadTx, Result, Row, WriteTx};
+
+use crate::{Account, Plan, Quirks, Store};
+
+/// How often stores and accounts have been changed.
+pub(crate) async fn revision(tx: &mut ReadTx) -> Result<i64> {
+    let (revision,) = tx.query("SELECT access_revision FROM installation WHERE installation_id = 1").fetch_one().await?;
+    Ok(revision)
+}
+
+/// Tell every server that stores or accounts have changed.
+pub(crate) async fn count_change(tx: &mut WriteTx) -> Result<()> {
+    tx.query("UPDATE installation SET access_revision = access_revision + 1 WHERE installation_id = 1")
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// The digest of the installation's key; empty while there is none.
+pub(crate) async fn key_check(tx: &mut ReadTx) -> Result<String> {
+    let (check,) = tx.query("SELECT key_check FROM installation WHERE installation_id = 1").fetch_one().await?;
+    Ok(check)
+}
+
+/// Make this key the installation's, unless it already has one.
+pub(crate) async fn claim_key(tx: &mut WriteTx, check: &str) -> Result<()> {
+    tx.query("UPDATE installation SET key_check = $1 WHERE installation_id = 1 AND key_check = ''")
+        .bind(check)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Every store, in the order of their hashes.
+pub(crate) async fn stores(tx: &mut ReadTx) -> Result<Vec<Store>> {
+    tx.query("SELECT store_id, hash, plan, quirks, created_at, deleted_at FROM store ORDER BY hash").fetch_all().await
+}
+
+/// The store of this hash, alive or on its way out.
+pub(crate) async fn store(tx: &mut ReadTx, hash: &str) -> Result<Option<Store>> {
+    tx.query("SELECT store_id, hash, plan, quirks, created_at, deleted_at FROM store WHERE hash = $1")
+        .bind(hash)
+        .fetch_optional()
+        .await
+}
+
+/// Add a store, unless its hash or its number is taken.
+pub(crate) async fn insert_store(tx: &mut WriteTx, store: &Store) -> Result<bool> {
+    let added = tx
+        .query(
+            "INSERT INTO store (store_id, hash, plan, quirks, created_at, deleted_at) VALUES ($1, $2, $3, $4, $5, 0)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(store.id)
+        .bind(store.hash.as_str())
+        .bind(store.plan.name())
+        .bind(store.quirks.to_string())
+        .bind(store.created_at)
+        .execute()
+        .await?;
+    Ok(added == 1)
+}
+
+/// Set what can be changed of a store.
+pub(crate) async fn update_store(tx: &mut WriteTx, store: &Store) -> Result<()> {
+    tx.query("UPDATE store SET plan = $2, quirks = $3 WHERE store_id = $1")
+        .bind(store.id)
+        .bind(store.plan.name())
+        .bind(store.quirks.to_string())
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Close a store for good; its rows are removed afterwards.
+pub(crate) async fn close_store(tx: &mut WriteTx, store: StoreId, at: Timestamp) -> Result<()> {
+    tx.query("UPDATE store SET deleted_at = $2 WHERE store_id = $1 AND deleted_at = 0").bind(store).bind(at).execute().await?;
+    Ok(())
+}
+
+/// Remove a store's own row and its accounts: the last step of a deletion.
+pub(crate) async fn delete_store(tx: &mut WriteTx, store: StoreId) -> Result<()> {
+    tx.query("DELETE FROM account WHERE store_id = $1").bind(store).execute().await?;
+    tx.query("DELETE FROM store WHERE store_id = $1").bind(store).execute().await?;
+    Ok(())
+}
+
+/// Every account that may call.
+pub(crate) async fn live_accounts(tx: &mut ReadTx) -> Result<Vec<Held>> {
+    tx.query(
+        "SELECT a.account_id, a.client_id, a.token_sha256, a.scopes, a.created_at AS account_created_at,
+                a.revoked_at, s.store_id, s.hash, s.plan, s.quirks, s.created_at, s.deleted_at
+         FROM account a JOIN store s ON s.store_id = a.store_id
+         WHERE a.revoked_at = 0 AND s.deleted_at = 0",
+    )
+    .fetch_all()
+    .await
+}
+
+/// The account behind a token, if it may call.
+pub(crate) async fn live_account(tx: &mut ReadTx, token_sha256: &[u8]) -> Result<Option<Held>> {
+    tx.query(
+        "SELECT a.account_id, a.client_id, a.token_sha256, a.scopes, a.created_at AS account_created_at,
+                a.revoked_at, s.store_id, s.hash, s.plan, s.quirks, s.created_at, s.deleted_at
+         FROM account a JOIN store s ON s.store_id = a.store_id
+         WHERE a.token_sha256 = $1 AND a.revoked_at = 0 AND s.deleted_at = 0",
+    )
+    .bind(token_sha256.to_vec())
+    .fetch_optional()
+    .await
+}
+
+/// Every account of a store, also revoked ones, oldest first.
+pub(crate) async fn accounts_of(tx: &mut ReadTx, store: StoreId) -> Result<Vec<Held>> {
+    tx.query(
+        "SELECT a.account_id, a.client_id, a.token_sha256, a.scopes, a.created_at AS account_created_at,
+                a.revoked_at, s.store_id, s.hash, s.plan, s.quirks, s.created_at, s.deleted_at
+         FROM account a JOIN store s ON s.store_id = a.store_id
+         WHERE a.store_id = $1 ORDER BY a.created_at, a.account_id",
+    )
+    .bind(store)
+    .fetch_all()
+    .await
+}
+
+/// Add an account.
+pub(crate) async fn insert_account(tx: &mut WriteTx, account: &Account, sealed_secret: &[u8], token_sha256: &[u8]) -> Result<()> {
+    tx.query(
+        "INSERT INTO account
+             (account_id, store_id, client_id, client_secret, token_sha256, scopes, created_at, revoked_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
+    )
+    .bind(account.id)
+    .bind(account.store.id)
+    .bind(account.client_id.as_str())
+    .bind(sealed_secret.to_vec())
+    .bind(token_sha256.to_vec())
+    .bind(account.grants.names().collect::<Vec<_>>().join(" "))
+    .bind(account.created_at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Take an account's token back. Whether there was one to take.
+pub(crate) async fn revoke_account(tx: &mut WriteTx, client_id: &str, at: Timestamp) -> Result<bool> {
+    let revoked = tx
+        .query("UPDATE account SET revoked_at = $2 WHERE client_id = $1 AND revoked_at = 0")
+        .bind(client_id)
+        .bind(at)
+        .execute()
+        .await?;
+    Ok(revoked == 1)
+}
+
+/// Remove the account of a token.
+pub(crate) async fn delete_account(tx: &mut WriteTx, token_sha256: &[u8]) -> Result<()> {
+    tx.query("DELETE FROM account WHERE token_sha256 = $1").bind(token_sha256.to_vec()).execute().await?;
+    Ok(())
+}
+
+/// An account with the digest it is found by.
+pub(crate) struct Held {
+    pub(crate) token_sha256: Vec<u8>,
+    pub(crate) account: Account,
+}
+
+impl FromRow for Held {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let scopes: String = row.get("scopes")?;
+        let grants = Grants::from_names(scopes.split_whitespace())
+            .map_err(|name| sql::Error::column("scopes", format!("no such scope: {name}")))?;
+        let revoked_at: Timestamp = row.get("revoked_at")?;
+        Ok(Self {
+            token_sha256: row.get("token_sha256")?,
+            account: Account {
+                id: row.get::<AccountId>("account_id")?,
+                client_id: row.get("client_id")?,
+                store: Arc::new(Store::from_row(row)?),
+                grants,
+                created_at: row.get("account_created_at")?,
+                revoked: revoked_at.0 != 0,
+            },
+        })
+    }
+}
+
+impl FromRow for Store {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let deleted_at: Timestamp = row.get("deleted_at")?;
+        Ok(Self {
+            id: row.get("store_id")?,
+            hash: row.get("hash")?,
+            plan: row.get::<String>("plan")?.parse::<Plan>().map_err(|why| sql::Error::column("plan", why))?,
+            quirks: row.get::<String>("quirks")?.parse::<Quirks>().map_err(|why| sql::Error::column("quirks", why))?,
+            created_at: row.get("created_at")?,
+            deleted: deleted_at.0 != 0,
+        })
+    }
+}
