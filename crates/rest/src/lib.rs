@@ -1,1 +1,24 @@
-//! rest
+//! What every endpoint shares: the application's state, routes with their scopes, how requests are read
+//! and answers written, in V2's words and in V3's.
+#![warn(missing_docs)]
+
+mod admit;
+mod answer;
+mod app;
+mod body;
+mod labour;
+mod query;
+mod routes;
+
+pub mod json;
+pub mod v2;
+pub mod v3;
+
+pub use access::{Caller, Quirk};
+
+pub use self::{
+    answer::{Cause, NoContent, Plain},
+    app::{App, Parts, Settings},
+    labour::Labour,
+    routes::{Operation, Routes, Version},
+};

@@ -1,0 +1,207 @@
+//! The way into every operation, and out of it: one pass.
+//!
+//! In: the route is known; then token (401), store (403), scope (403), limits (429), what the headers say of
+//! the body (406, 415); then the handler. Out: the headers that every answer has, and one line of log with
+//! the route's pattern. This is the only place that makes a [`Caller`].
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use access::{
+    Account, RequestId,
+    rate::{Allowance, InFlight},
+};
+use axum::{
+    extract::{Request, State},
+    handler::Handler,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    response::{IntoResponse as _, Response},
+};
+use futures_util::FutureExt as _;
+use kernel::{Error, Scope};
+
+use crate::{
+    App, Caller, Cause, Operation, Plain, Version,
+    v2::{self, Failure as V2Failure},
+    v3::{self, Failure as V3Failure},
+};
+
+/// Let a request through to its handler, or say why not; then finish the answer.
+pub(crate) async fn admit<T: 'static>(
+    app: App,
+    operation: &'static Operation,
+    mut request: Request,
+    handler: impl Handler<T, App>,
+) -> Response {
+    let started = Instant::now();
+    let id = RequestId::draw(&*app.chance);
+    let method = request.method().clone();
+    let mut passed = Passed::default();
+    let refused = check(&app, operation, &mut request, id, &mut passed).await;
+    let mut response = match refused {
+        Err(refusal) => refusal,
+        // A panic ends its own request and no other.
+        Ok(()) => match AssertUnwindSafe(handler.call(request, app.clone())).catch_unwind().await {
+            Ok(response) => response,
+            Err(_) => operation.version.refuse(Error::internal("a handler panicked")),
+        },
+    };
+    finish(operation.version, id, &passed, response.headers_mut());
+    log(operation.path, &method, id, &mut response, started);
+    response
+}
+
+/// The answer to a path or method that is not routed; it comes before any look at the token.
+pub(crate) async fn not_routed(State(app): State<App>, method: Method) -> Response {
+    let started = Instant::now();
+    let id = RequestId::draw(&*app.chance);
+    let mut response = Plain(StatusCode::NOT_FOUND, "The route is not found, check the URL").into_response();
+    finish(Version::Root, id, &Passed::default(), response.headers_mut());
+    log("(none)", &method, id, &mut response, started);
+    response
+}
+
+/// How far a request came.
+#[derive(Default)]
+struct Passed {
+    allowance: Option<Allowance>,
+    running: Option<InFlight>,
+}
+
+/// Everything that is decided before the handler, in the contract's order.
+async fn check(
+    app: &App,
+    operation: &'static Operation,
+    request: &mut Request,
+    id: RequestId,
+    passed: &mut Passed,
+) -> Result<(), Response> {
+    if operation.scope == Scope::Public {
+        return Ok(());
+    }
+    let version = operation.version;
+    let account = recognise(app, version, request.headers(), request.uri()).await?;
+    if !account.grants.allow(operation.scope) {
+        return Err(version.say(StatusCode::FORBIDDEN, "You don't have a required scope to access the endpoint"));
+    }
+    let now = app.clock.now();
+    let taken = app.limiter.take(account.id, account.store.plan, now);
+    let allowance = taken.unwrap_or_else(|spent| spent);
+    passed.allowance = Some(allowance);
+    let at_once = operation.at_once.filter(|_| account.store.plan.quota().is_some());
+    if let (Ok(_), Some(most)) = (taken, at_once) {
+        passed.running = app.limiter.enter(account.id, operation.path, most);
+    }
+    if taken.is_err() || (at_once.is_some() && passed.running.is_none()) {
+        let mut refusal = version.say(StatusCode::TOO_MANY_REQUESTS, "Too many requests");
+        let seconds = if taken.is_err() { allowance.retry_after_seconds() } else { 1 };
+        refusal.headers_mut().insert("x-retry-after", HeaderValue::from(seconds));
+        return Err(refusal);
+    }
+    content(version, request)?;
+    request.extensions_mut().insert(Caller::new(account, id));
+    Ok(())
+}
+
+/// Who calls: the token first, then whether it belongs to the store in the path.
+async fn recognise(app: &App, version: Version, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Account>, Response> {
+    let Some(token) = headers.get("x-auth-token") else {
+        return Err(Plain(StatusCode::UNAUTHORIZED, "X-Auth-Token header is required").into_response());
+    };
+    let token = token.to_str().unwrap_or_default();
+    if token.is_empty() {
+        let reason = "X-Auth-Token header should have correct format";
+        return Err(Plain(StatusCode::UNAUTHORIZED, reason).into_response());
+    }
+    let account = app.tokens.find(token).await.map_err(|error| version.refuse(error))?;
+    let account = account.ok_or_else(|| version.say(StatusCode::UNAUTHORIZED, "Unauthorized"))?;
+    if uri.path().split('/').nth(2) != Some(account.store.hash.as_str()) {
+        return Err(version.say(StatusCode::FORBIDDEN, "The token does not belong to this store"));
+    }
+    Ok(account)
+}
+
+/// What the headers say of the bodies: 406 for one we cannot write (ruling 31), 415 for one we cannot read
+/// (ruling 32). A request without a body never fails on its `Content-Type`.
+fn content(version: Version, request: &Request) -> Result<(), Response> {
+    let headers = request.headers();
+    if !headers.get_all(header::ACCEPT).iter().all(admits_json) {
+        return Err(version.say(StatusCode::NOT_ACCEPTABLE, "Not Acceptable"));
+    }
+    let has_body = !axum::body::HttpBody::is_end_stream(request.body());
+    let is_json = headers.get(header::CONTENT_TYPE).is_none_or(names_json);
+    if has_body && !is_json && matches!(*request.method(), Method::POST | Method::PUT) {
+        return Err(version.say(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type"));
+    }
+    Ok(())
+}
+
+fn admits_json(accept: &HeaderValue) -> bool {
+    let Ok(accept) = accept.to_str() else { return true };
+    let mut ranges = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim()).peekable();
+    let admits = |range: &str| {
+        range.is_empty() || matches!(range.to_ascii_lowercase().as_str(), "*/*" | "*" | "application/*" | "application/json")
+    };
+    ranges.any(admits)
+}
+
+fn names_json(content_type: &HeaderValue) -> bool {
+    let essence = content_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let suffix = essence.len().checked_sub(5).and_then(|at| essence.get(at..));
+    essence.eq_ignore_ascii_case("application/json") || suffix.is_some_and(|end| end.eq_ignore_ascii_case("+json"))
+}
+
+impl Version {
+    /// A refusal in this version's words.
+    fn say(self, status: StatusCode, reason: &'static str) -> Response {
+        match self {
+            Self::V2 => V2Failure::new(status, reason).into_response(),
+            Self::V3 | Self::Own | Self::Root => V3Failure::new(status, reason).into_response(),
+        }
+    }
+
+    /// The domain's error in this version's words.
+    fn refuse(self, error: Error) -> Response {
+        match self {
+            Self::V2 => v2::Failure::from(error).into_response(),
+            Self::V3 | Self::Own | Self::Root => v3::Failure::from(error).into_response(),
+        }
+    }
+}
+
+/// The headers that every answer has, and those that a version or a limit adds (observed.md 3).
+fn finish(version: Version, id: RequestId, passed: &Passed, headers: &mut HeaderMap) {
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+    headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    if let Some(allowance) = passed.allowance {
+        if version == Version::V2 {
+            headers.insert(V2_STORE_VERSION, HeaderValue::from_static("7.6.0"));
+            headers.insert(V2_LIMIT_REMAINING, HeaderValue::from_static("20000"));
+        }
+        headers.insert(LEFT, HeaderValue::from(allowance.left));
+        headers.insert(RESET, HeaderValue::from(allowance.reset_ms));
+        headers.insert(QUOTA, HeaderValue::from(allowance.quota));
+        headers.insert(WINDOW, HeaderValue::from_static("30000"));
+    }
+    let digits = HeaderValue::try_from(id.digits()).expect("hexadecimal digits make a header");
+    headers.insert(REQUEST_ID, digits);
+}
+
+/// One line a request: never a path or query as sent, a body, a token.
+fn log(route: &str, method: &Method, id: RequestId, response: &mut Response, started: Instant) {
+    let status = response.status().as_u16();
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    if let Some(Cause(cause)) = response.extensions_mut().remove() {
+        tracing::error!(request_id = id.digits(), %method, route, status, micros, cause, "failed");
+    } else {
+        tracing::info!(request_id = id.digits(), %method, route, status, micros, "answered");
+    }
+}
+
+const LEFT: HeaderName = HeaderName::from_static("x-rate-limit-requests-left");
+const RESET: HeaderName = HeaderName::from_static("x-rate-limit-time-reset-ms");
+const QUOTA: HeaderName = HeaderName::from_static("x-rate-limit-requests-quota");
+const WINDOW: HeaderName = HeaderName::from_static("x-rate-limit-time-window-ms");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const V2_STORE_VERSION: HeaderName = HeaderName::from_static("x-bc-store-version");
+const V2_LIMIT_REMAINING: HeaderName = HeaderName::from_static("x-bc-apilimit-remaining");

@@ -1,0 +1,42 @@
+//! Answers that neither version owns.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+
+/// What went wrong, for the log alone: it travels beside an answer, never in it.
+#[derive(Clone, Debug)]
+pub struct Cause(pub String);
+
+/// A short text, `text/plain` and nothing more.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain(pub StatusCode, pub &'static str);
+
+impl IntoResponse for Plain {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.1));
+        *response.status_mut() = self.0;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        response
+    }
+}
+
+/// 204, without a body.
+#[derive(Clone, Copy, Debug)]
+pub struct NoContent;
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+/// A JSON body: `application/json`, never with a charset (observed.md 3).
+pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

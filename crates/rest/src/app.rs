@@ -1,0 +1,75 @@
+use std::{ops::Deref, sync::Arc};
+
+use access::{Tokens, rate::Limiter};
+use kernel::{Chance, Clock, EventIds};
+use sql::Db;
+
+use crate::Labour;
+
+/// What every handler may reach. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// The parts of an [`App`].
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub chance: Arc<dyn Chance>,
+    /// Numbers for events and audit lines.
+    pub event_ids: EventIds,
+    /// Who may call.
+    pub tokens: Tokens,
+    /// How much they may call.
+    pub limiter: Limiter,
+    /// Where work goes that would keep an async worker from its other requests.
+    pub labour: Labour,
+    /// What an operator may choose.
+    pub settings: Settings,
+}
+
+/// What an operator may choose about the service.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where callers reach the service, without a slash at the end; V2 bodies link to it.
+    pub public_url: String,
+    /// The longest request body, in bytes (ruling 33).
+    pub body_limit: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { public_url: "https://api.bigcommerce.com".to_owned(), body_limit: 1 << 20 }
+    }
+}
+
+impl App {
+    /// Put the parts together, and read who may call.
+    pub async fn new(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+        settings: Settings,
+    ) -> kernel::Result<Self> {
+        Ok(Self(Arc::new(Parts {
+            event_ids: EventIds::new(&*chance),
+            tokens: Tokens::load(db.clone()).await?,
+            limiter: Limiter::default(),
+            labour: Labour::default(),
+            db,
+            clock,
+            chance,
+            settings,
+        })))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

@@ -1,0 +1,39 @@
+use std::{num::NonZeroUsize, sync::Arc, thread};
+
+use kernel::{Error, Result};
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+/// Runs what takes milliseconds of a processor (password hashes) on threads of its own, as many at once
+/// as there are processors; a bounded number of others wait their turn.
+#[derive(Clone, Debug)]
+pub struct Labour {
+    running: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+impl Default for Labour {
+    fn default() -> Self {
+        let processors = thread::available_parallelism().map_or(2, NonZeroUsize::get);
+        Self { running: Arc::new(Semaphore::new(processors)), waiting: Arc::new(Semaphore::new(QUEUE)) }
+    }
+}
+
+impl Labour {
+    /// Run `work` and wait for what it gives. `Unavailable` when too many wait already.
+    ///
+    /// Work that has begun is not stopped when the caller goes away: it keeps its place until it ends.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let queued = Arc::clone(&self.waiting).try_acquire_owned();
+        let queued = queued.map_err(|_| Error::Unavailable("too many password hashes are waiting".into()))?;
+        let place = Arc::clone(&self.running).acquire_owned().await.map_err(Error::internal)?;
+        let done = spawn_blocking(move || {
+            let value = work();
+            drop((place, queued));
+            value
+        });
+        done.await.map_err(Error::internal)
+    }
+}
+
+/// How many may wait or run: half a minute of work on two processors.
+const QUEUE: usize = 2_048;

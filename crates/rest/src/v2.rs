@@ -1,0 +1,202 @@
+//! How V2 speaks: bare bodies, failures as a list of one, slashes escaped.
+
+mod fields;
+mod params;
+
+use std::io;
+
+use axum::{
+    extract::{FromRequestParts, RawPathParams},
+    http::{HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use kernel::{Error, Timestamp};
+use serde::Serialize;
+use serde_json::ser::{CompactFormatter, Formatter, Serializer};
+
+pub use self::{
+    fields::{Body, Fields},
+    params::{NoParams, Params, Window},
+};
+use crate::{Cause, answer};
+
+/// A handler's answer.
+pub type Reply<T> = Result<T, Failure>;
+
+/// A JSON body, with the date of its newest change where it has one.
+#[derive(Debug)]
+pub struct Json<T> {
+    status: StatusCode,
+    body: T,
+    last_modified: Option<Timestamp>,
+}
+
+impl<T> Json<T> {
+    /// 200.
+    pub fn ok(body: T) -> Self {
+        Self { status: StatusCode::OK, body, last_modified: None }
+    }
+
+    /// 201, as V2 answers a POST (ruling 19).
+    pub fn created(body: T) -> Self {
+        Self { status: StatusCode::CREATED, ..Self::ok(body) }
+    }
+
+    /// With `last-modified`, which V2 writes with `+0000` (observed.md 3).
+    #[must_use]
+    pub fn modified(self, at: Timestamp) -> Self {
+        Self { last_modified: Some(at), ..self }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        let body = match to_vec(&self.body) {
+            Ok(body) => body,
+            Err(error) => return Failure::from(Error::internal(error)).into_response(),
+        };
+        let mut response = answer::json(self.status, body);
+        if let Some(at) = self.last_modified
+            && let Ok(date) = HeaderValue::try_from(at.to_rfc2822())
+        {
+            response.headers_mut().insert(header::LAST_MODIFIED, date);
+        }
+        response
+    }
+}
+
+/// A 204: what V2 says of an empty collection, and of a deletion. It names a content type all the same
+/// (observed.md 3).
+#[derive(Clone, Copy, Debug)]
+pub struct Empty;
+
+impl IntoResponse for Empty {
+    fn into_response(self) -> Response {
+        answer::json(StatusCode::NO_CONTENT, Vec::new())
+    }
+}
+
+/// A refusal or failure, as V2 puts it: `[{"status", "message", "details"?}]`.
+#[derive(Debug)]
+pub struct Failure {
+    status: StatusCode,
+    message: String,
+    reason: Option<&'static str>,
+    cause: Option<String>,
+}
+
+impl Failure {
+    /// A failure without details.
+    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), reason: None, cause: None }
+    }
+
+    /// A field whose value cannot be (recorded: `The field 'email' is invalid.`).
+    #[must_use]
+    pub fn invalid(field: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, format!("The field '{field}' is invalid."))
+    }
+
+    /// A field or filter that there is not (recorded).
+    #[must_use]
+    pub fn unsupported(field: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, format!("The field '{field}' is not supported by this resource."))
+    }
+
+    /// A field that must be there (ruling 22).
+    #[must_use]
+    pub fn required(field: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, format!("The field '{field}' is required."))
+    }
+
+    /// The same with `details.invalid_reason`.
+    #[must_use]
+    pub fn because(self, reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..self }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        match error.into() {
+            Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "The requested resource was not found."),
+            Error::Invalid(faults) => {
+                let field = faults.into_map().into_keys().next().unwrap_or_default();
+                Self::invalid(&field)
+            }
+            Error::Taken { field, .. } => Self::invalid(field),
+            Error::UnknownRow { .. } => Self::invalid("id"),
+            Error::Unavailable(cause) => Self {
+                cause: Some(cause.to_string()),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "The service is unavailable.")
+            },
+            Error::Internal(cause) => Self {
+                cause: Some(cause.to_string()),
+                ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "An internal error occurred.")
+            },
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Item {
+            status: u16,
+            message: String,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            details: Option<Details>,
+        }
+        #[derive(Serialize)]
+        struct Details {
+            invalid_reason: &'static str,
+        }
+        let details = self.reason.map(|invalid_reason| Details { invalid_reason });
+        let item = Item { status: self.status.as_u16(), message: self.message, details };
+        let mut response = answer::json(self.status, to_vec(&[item]).unwrap_or_default());
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(Cause(cause));
+        }
+        response
+    }
+}
+
+/// The ids in a path after the store's hash. Whatever is no id names nothing: 404 (ruling 34).
+#[derive(Clone, Copy, Debug)]
+pub struct Ids<const N: usize>(pub [i64; N]);
+
+impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Ids<N> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let not_found = || Failure::from(Error::NotFound("resource"));
+        let path = RawPathParams::from_request_parts(parts, state).await.map_err(|_| not_found())?;
+        let mut ids = [0; N];
+        for (id, (_, text)) in ids.iter_mut().zip(path.iter().filter(|(name, _)| *name != "store_hash")) {
+            let parsed = text.parse().ok().filter(|id| (1..=i64::from(i32::MAX)).contains(id));
+            *id = parsed.ok_or_else(not_found)?;
+        }
+        Ok(Self(ids))
+    }
+}
+
+/// Compact JSON in which `/` is written `\/`, as V2 has always done (observed.md 8.1).
+fn to_vec(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut body = Vec::with_capacity(1024);
+    value.serialize(&mut Serializer::with_formatter(&mut body, EscapedSlashes))?;
+    Ok(body)
+}
+
+struct EscapedSlashes;
+
+impl Formatter for EscapedSlashes {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        for (index, part) in fragment.split('/').enumerate() {
+            if index > 0 {
+                writer.write_all(b"\\/")?;
+            }
+            CompactFormatter.write_string_fragment(writer, part)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+use axum::{
+    extract::{FromRequest, Request},
+    http::StatusCode,
+};
+use kernel::Violations;
+use serde_json::Value;
+
+use super::Failure;
+use crate::{
+    App,
+    body::{self, Fault},
+    json::{Read, Unreadable},
+};
+
+/// A JSON body that has been parsed but not yet understood.
+pub struct Body(Value);
+
+impl FromRequest<App> for Body {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
+        body::read(request, app).await.map(Self).map_err(|fault| match fault {
+            Fault::TooLarge => Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large"),
+            Fault::CutOff => Failure::new(StatusCode::REQUEST_TIMEOUT, "The request body did not arrive"),
+            Fault::NotJson => Failure::unreadable(Violations::default()),
+        })
+    }
+}
+
+impl Body {
+    /// Understand the body as one object; every field at fault is told.
+    pub fn object<T>(self, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, Failure> {
+        if !self.0.is_object() {
+            return Err(at_fault("obj", "error.expected.jsobject"));
+        }
+        let mut fields = Fields::of(&self.0);
+        let value = read(&mut fields);
+        if fields.faults.is_empty() { Ok(value) } else { Err(Failure::unreadable(fields.faults)) }
+    }
+
+    /// Understand the body as a list of at most `most` objects, or answer 413. Of several rows only the
+    /// first at fault is told, each of its fields under the row's index (observed.md 10, quirk 2).
+    pub fn rows<T>(self, most: usize, read: impl Fn(&mut Fields<'_>) -> T) -> Result<Vec<T>, Failure> {
+        let Value::Array(rows) = &self.0 else { return Err(at_fault("obj", "error.expected.jsarray")) };
+        if rows.len() > most {
+            return Err(Failure::too_many_rows(StatusCode::PAYLOAD_TOO_LARGE, most));
+        }
+        let read_row = |(index, row): (usize, &Value)| {
+            let mut fields = Fields::of(row);
+            let value = read(&mut fields);
+            if fields.key_is_missing {
+                return Err(Failure::unreadable(fields.faults));
+            }
+            if !row.is_object() {
+                return Err(at_fault(&index.to_string(), "error.expected.jsobject"));
+            }
+            if fields.faults.is_empty() { Ok(value) } else { Err(Failure::unreadable(fields.faults.under(index))) }
+        };
+        rows.iter().enumerate().map(read_row).collect()
+    }
+}
+
+/// The fields of an object being read. One that cannot be read leaves a fault and its default behind, so
+/// that reading goes on and every fault is found. Members that nobody reads are ignored (ruling 22).
+pub struct Fields<'b> {
+    object: &'b Value,
+    faults: Violations,
+    key_is_missing: bool,
+}
+
+impl<'b> Fields<'b> {
+    fn of(object: &'b Value) -> Self {
+        Self { object, faults: Violations::default(), key_is_missing: false }
+    }
+
+    /// The field that names the row to change. The real service reads it before all else, and tells of its
+    /// absence without the row's index (observed.md 5: `{"id": "error.path.missing"}` for `[42]`).
+    pub fn key<T: Default>(&mut self, name: &str, read: impl FnOnce(&Value) -> Read<T>) -> T {
+        let value = self.required(name, read);
+        self.key_is_missing = !self.faults.is_empty();
+        value
+    }
+
+    /// A field that must be there.
+    pub fn required<T: Default>(&mut self, name: &str, read: impl FnOnce(&Value) -> Read<T>) -> T {
+        let found = self.object.get(name).ok_or_else(|| Unreadable::from("error.path.missing"));
+        found.and_then(read).unwrap_or_else(|fault| self.note(name, fault))
+    }
+
+    /// A field that may be absent; `null` is the same as absent.
+    pub fn optional<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Read<T>) -> Option<T> {
+        self.nullable(name, read).flatten()
+    }
+
+    /// A field for which `null` means something: `Some(None)`.
+    #[expect(clippy::option_option, reason = "absent, null and a value are three different things to a PUT")]
+    pub fn nullable<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Read<T>) -> Option<Option<T>> {
+        match self.object.get(name)? {
+            Value::Null => Some(None),
+            value => match read(value) {
+                Ok(value) => Some(Some(value)),
+                Err(fault) => self.note(name, fault),
+            },
+        }
+    }
+
+    /// A published member that this server cannot keep yet: refused when it holds anything, rather than
+    /// dropped in silence.
+    pub fn not_yet(&mut self, name: &str) {
+        let holds = |value: &Value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty());
+        if self.object.get(name).is_some_and(holds) {
+            self.faults.add(name, "is not supported by this server yet");
+        }
+    }
+
+    fn note<T: Default>(&mut self, name: &str, fault: Unreadable) -> T {
+        let Unreadable { path, word } = fault.below(name);
+        self.faults.add(path, word);
+        T::default()
+    }
+}
+
+fn at_fault(path: &str, word: &str) -> Failure {
+    let mut faults = Violations::default();
+    faults.add(path, word);
+    Failure::unreadable(faults)
+}

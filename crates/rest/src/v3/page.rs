@@ -1,0 +1,166 @@
+//! Pages of a list: by number, by cursor, and the `meta` that tells of them (observed.md 6).
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Failure, params::refuse};
+
+/// Which part of a list is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// From 1; ignored where a cursor is given.
+    pub page: i64,
+    /// Rows at most, 1..=250.
+    pub limit: i64,
+    /// The cursor of the row that follows the asked rows.
+    pub before: Option<String>,
+    /// The cursor of the row that precedes the asked rows.
+    pub after: Option<String>,
+}
+
+impl Window {
+    /// Read a cursor: unpadded base64url of `{"id":N}`, with more members where the order needs them.
+    pub fn cursor(text: &str) -> Result<Value, Failure> {
+        let unreadable = || refuse("The cursor is not valid.");
+        let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| unreadable())?;
+        serde_json::from_slice(&bytes).ok().filter(Value::is_object).ok_or_else(unreadable)
+    }
+
+    /// A cursor that could be read, but names no row of the list any more.
+    #[must_use]
+    pub fn lost_cursor() -> Failure {
+        refuse("The cursor is not valid.")
+    }
+}
+
+/// A page of a collection, in V3's envelope.
+#[derive(Debug, Serialize)]
+pub struct Page<T> {
+    /// The rows.
+    pub data: Vec<T>,
+    /// Where they stand in the whole list.
+    pub meta: Meta,
+}
+
+/// Which of the two blocks there are: both on the first page, only the first on later ones, only the second
+/// where a cursor was given.
+#[derive(Debug, Default, Serialize)]
+pub struct Meta {
+    /// Pages by number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pagination: Option<Pagination>,
+    /// Pages by cursor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor_pagination: Option<Cursors>,
+}
+
+/// Five numbers; customers have no `links` here.
+#[derive(Debug, Serialize)]
+pub struct Pagination {
+    /// Rows in the whole list.
+    pub total: i64,
+    /// Rows on this page.
+    pub count: i64,
+    /// Rows a full page has.
+    pub per_page: i64,
+    /// This page, as asked.
+    pub current_page: i64,
+    /// Pages in all; 1 for an empty list of customers.
+    pub total_pages: i64,
+}
+
+impl Pagination {
+    /// The numbers of a page that holds `count` rows of `total`.
+    #[must_use]
+    pub fn new(window: &Window, count: usize, total: i64) -> Self {
+        Self {
+            total,
+            count: i64::try_from(count).unwrap_or(i64::MAX),
+            per_page: window.limit,
+            current_page: window.page,
+            total_pages: ((total + window.limit - 1) / window.limit).max(1),
+        }
+    }
+}
+
+/// The cursors of the first and last row of a page, and links to its neighbours.
+#[derive(Debug, Serialize)]
+pub struct Cursors {
+    /// Rows on this page.
+    pub count: i64,
+    /// Rows a full page has.
+    pub per_page: i64,
+    /// The first row; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_cursor: Option<String>,
+    /// The last row; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_cursor: Option<String>,
+    /// Where to go on.
+    pub links: Links,
+}
+
+/// Queries of the neighbouring pages; `{}` when there are none.
+#[derive(Debug, Default, Serialize)]
+pub struct Links {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+impl Cursors {
+    /// The block of a page whose rows have these cursors, first and last. `sent` is the query as it came;
+    /// `more` tells which neighbours there are: before and after.
+    #[must_use]
+    pub fn new(window: &Window, count: usize, ends: Option<(Value, Value)>, more: (bool, bool), sent: &str) -> Self {
+        let ends = ends.map(|(first, last)| (encode(&first), encode(&last)));
+        let link = |name, cursor: &String| Some(format!("?{}{name}={cursor}", repeated(sent)));
+        let links = match &ends {
+            Some((first, last)) => Links {
+                previous: if more.0 { link("before", first) } else { None },
+                next: if more.1 { link("after", last) } else { None },
+            },
+            None => Links::default(),
+        };
+        let (start_cursor, end_cursor) = ends.unzip();
+        Self { count: i64::try_from(count).unwrap_or(i64::MAX), per_page: window.limit, start_cursor, end_cursor, links }
+    }
+}
+
+fn encode(cursor: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(cursor.to_string())
+}
+
+/// The query as it was sent, without the page it asked for, ready for one more parameter.
+fn repeated(sent: &str) -> String {
+    let names_a_page = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        !matches!(name, "page" | "before" | "after" | "")
+    };
+    sent.split('&').filter(names_a_page).map(|pair| format!("{pair}&")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_the_recorded_text_and_can_be_read_back() {
+        assert_eq!(encode(&json!({"id": 12})), "eyJpZCI6MTJ9");
+        assert_eq!(Window::cursor("eyJpZCI6MX0").unwrap(), json!({"id": 1}));
+        assert_eq!(Window::cursor("eyJpZCI6MX0=").unwrap(), json!({"id": 1}));
+        for not in ["", "%%%", "MTI", "e30x"] {
+            assert!(Window::cursor(not).is_err(), "{not}");
+        }
+    }
+
+    #[test]
+    fn links_repeat_the_query_but_for_the_page() {
+        assert_eq!(repeated("limit=2&page=1&email:in=a%40b&after=x&"), "limit=2&email:in=a%40b&");
+        assert_eq!(repeated(""), "");
+    }
+}

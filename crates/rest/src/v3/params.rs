@@ -1,0 +1,132 @@
+use axum::{
+    extract::FromRequestParts,
+    http::{StatusCode, request::Parts},
+};
+use kernel::WhenFilter;
+
+use super::{Failure, Window};
+use crate::query::Query;
+
+/// The query of a request. What is known is taken out of it; what is left over is refused.
+pub struct Params {
+    query: Query,
+    sent: String,
+}
+
+impl<S: Sync> FromRequestParts<S> for Params {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let query = Query::of(&parts.uri);
+        if let Some(name) = query.with_nul() {
+            return Err(refuse(format!("Query parameter \"{name}\" value may not contain U+0000.")));
+        }
+        Ok(Self { query, sent: parts.uri.query().unwrap_or_default().to_owned() })
+    }
+}
+
+/// For operations that take no parameters: any is refused.
+pub struct NoParams;
+
+impl<S: Sync> FromRequestParts<S> for NoParams {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        if parts.uri.query().is_none_or(str::is_empty) {
+            return Ok(Self);
+        }
+        Params::from_request_parts(parts, state).await?.finish().map(|_| Self)
+    }
+}
+
+impl Params {
+    /// The items of a list; `None` if it is absent.
+    pub fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, Failure> {
+        self.query.items(name).map(within_bounds).transpose()
+    }
+
+    /// The items of a list of integers; `None` if it is absent.
+    pub fn integers(&mut self, name: &str) -> Result<Option<Vec<i64>>, Failure> {
+        let Some(items) = self.texts(name)? else { return Ok(None) };
+        let integer = |item: String| {
+            item.trim().parse().map_err(|_| {
+                refuse(format!(
+                    "Query parameter \"{name}\" value may contain only integer values. For input string: \"{item}\"."
+                ))
+            })
+        };
+        items.into_iter().map(integer).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// A moment, as a filter means it (ruling 13).
+    pub fn when(&mut self, name: &str) -> Result<Option<WhenFilter>, Failure> {
+        let Some(text) = self.query.one(name) else { return Ok(None) };
+        let read = WhenFilter::parse(&text);
+        let not = || refuse(format!("Query parameter \"{name}\" value may contain only dates. For input string: \"{text}\"."));
+        read.map(Some).ok_or_else(not)
+    }
+
+    /// One of several words.
+    pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, Failure> {
+        let Some(text) = self.query.one(name) else { return Ok(None) };
+        let chosen = choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice);
+        let not = || {
+            let words = choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+            refuse(format!("Query parameter \"{name}\" value must be one of: {words}. For input string: \"{text}\"."))
+        };
+        chosen.map(Some).ok_or_else(not)
+    }
+
+    /// What `include` asks for, each item one of the known words.
+    pub fn include<T: Copy>(&mut self, choices: &[(&str, T)]) -> Result<Vec<T>, Failure> {
+        let asked = self.texts("include")?.unwrap_or_default();
+        let known = |word: &String| choices.iter().find(|(name, _)| name == word).map(|(_, choice)| *choice);
+        let unknown: Vec<&str> = asked.iter().filter(|word| known(word).is_none()).map(String::as_str).collect();
+        if !unknown.is_empty() {
+            return Err(refuse(format!("The include(s): {} are not valid include parameter(s).", unknown.join(", "))));
+        }
+        Ok(asked.iter().filter_map(known).collect())
+    }
+
+    /// Which part of a list is asked for: `page` and `limit` (ruling 10), `before` and `after` (ruling 12).
+    pub fn window(&mut self) -> Result<Window, Failure> {
+        let mut number = |name: &str, default: i64| {
+            let Some(text) = self.query.one(name) else { return Ok(default) };
+            let number = text.trim().parse().ok().filter(|number| (1..=i64::from(i32::MAX)).contains(number));
+            let not = || {
+                refuse(format!(
+                    "Query parameter \"{name}\" value may contain only positive integers. For input string: \"{text}\"."
+                ))
+            };
+            number.ok_or_else(not)
+        };
+        let (page, limit) = (number("page", 1)?, number("limit", 50)?.min(250));
+        let (before, after) = (self.query.one("before"), self.query.one("after"));
+        if before.is_some() && after.is_some() {
+            return Err(refuse("Query parameters \"before\" and \"after\" cannot be used together."));
+        }
+        Ok(Window { page, limit, before, after })
+    }
+
+    /// Refuse whatever nobody took; else give the query as it was sent, for links to repeat.
+    pub fn finish(self) -> Result<String, Failure> {
+        let names = self.query.left_over().collect::<Vec<_>>();
+        if names.is_empty() {
+            return Ok(self.sent);
+        }
+        Err(refuse(format!("The filter(s): {} are not valid filter parameter(s).", names.join(", "))))
+    }
+}
+
+/// A query that cannot be understood, or asks for what cannot be.
+pub(super) fn refuse(title: impl Into<String>) -> Failure {
+    Failure::new(StatusCode::UNPROCESSABLE_ENTITY, title)
+}
+
+fn within_bounds(items: Vec<String>) -> Result<Vec<String>, Failure> {
+    const MOST: usize = 1_000;
+    if items.len() > MOST {
+        return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, format!("Max list size allowed is {MOST}")));
+    }
+    Ok(items)
+}
