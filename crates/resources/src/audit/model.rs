@@ -1,0 +1,38 @@
+use kernel::CustomerId;
+
+/// A change, as its audit line names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What was done: `customer.created`.
+    pub action: &'static str,
+    /// To whom.
+    pub subject: i64,
+    /// Names of the fields that changed, separated by spaces.
+    pub fields: String,
+}
+
+impl Change {
+    /// A customer was made.
+    #[must_use]
+    pub fn customer_created(id: CustomerId) -> Self {
+        Self { action: "customer.created", subject: id.0, fields: String::new() }
+    }
+
+    /// Fields of a customer were changed.
+    #[must_use]
+    pub fn customer_updated(id: CustomerId, fields: &[&'static str]) -> Self {
+        Self { action: "customer.updated", subject: id.0, fields: fields.join(" ") }
+    }
+
+    /// A customer was deleted.
+    #[must_use]
+    pub fn customer_deleted(id: CustomerId) -> Self {
+        Self { action: "customer.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// A customer's consent was declared.
+    #[must_use]
+    pub fn consent_declared(id: CustomerId) -> Self {
+        Self { action: "consent.declared", subject: id.0, fields: String::new() }
+    }
+}

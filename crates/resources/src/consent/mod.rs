@@ -1,0 +1,9 @@
+//! Consent: what a shopper lets the storefront collect.
+//!
+//! Consent is a history of declarations, never a value that is overwritten. The API shows the latest one;
+//! the earlier ones stay, with who made them and when, also when the customer is deleted.
+
+pub mod model;
+pub mod ops;
+pub mod rows;
+pub mod v3;

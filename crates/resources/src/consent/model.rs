@@ -1,0 +1,158 @@
+use std::{fmt, str::FromStr};
+
+use kernel::{Result, Timestamp, Violations};
+
+/// A purpose for which data may be collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Category {
+    /// What the store cannot work without.
+    Essential,
+    /// Comforts, such as chat or a remembered choice.
+    Functional,
+    /// How the store is used.
+    Analytics,
+    /// Advertising.
+    Targeting,
+}
+
+/// A set of categories. It lists them in the order essential, functional, analytics, targeting (ruling 8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Categories(u8);
+
+/// What a shopper allows and what they refuse.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Declaration {
+    // Invariant: disjoint.
+    allow: Categories,
+    deny: Categories,
+}
+
+/// What is in force, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Consent {
+    /// What was declared; empty where nothing ever was.
+    pub declaration: Declaration,
+    /// When; where nothing was, when the customer was made: that is when this state began (ruling 6).
+    pub declared_at: Timestamp,
+}
+
+/// Through which door a declaration came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The management API, with an API account's token.
+    ManagementApi,
+}
+
+impl Declaration {
+    /// Both lists; a category in both is refused (ruling 8).
+    pub fn new(allow: Categories, deny: Categories) -> Result<Self> {
+        let mut faults = Violations::default();
+        if let Some(category) = Categories(allow.0 & deny.0).iter().next() {
+            faults.add("deny", format!("{category} cannot be both allowed and denied"));
+        }
+        faults.or(Self { allow, deny })
+    }
+
+    /// What is allowed.
+    #[must_use]
+    pub fn allow(&self) -> Categories {
+        self.allow
+    }
+
+    /// What is refused.
+    #[must_use]
+    pub fn deny(&self) -> Categories {
+        self.deny
+    }
+}
+
+impl Categories {
+    /// Each member once.
+    pub fn iter(self) -> impl Iterator<Item = Category> {
+        Category::ALL.into_iter().filter(move |category| self.0 & category.bit() != 0)
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        self.iter().map(Category::name).collect()
+    }
+}
+
+impl FromIterator<Category> for Categories {
+    fn from_iter<I: IntoIterator<Item = Category>>(categories: I) -> Self {
+        Self(categories.into_iter().fold(0, |set, category| set | category.bit()))
+    }
+}
+
+impl Category {
+    const ALL: [Self; 4] = [Self::Essential, Self::Functional, Self::Analytics, Self::Targeting];
+
+    /// As the wire and the database write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Essential => "essential",
+            Self::Functional => "functional",
+            Self::Analytics => "analytics",
+            Self::Targeting => "targeting",
+        }
+    }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl Source {
+    /// As the database writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ManagementApi => "management_api",
+        }
+    }
+}
+
+impl fmt::Display for Category {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// There is no category of this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownCategory;
+
+impl FromStr for Category {
+    type Err = UnknownCategory;
+
+    fn from_str(name: &str) -> Result<Self, UnknownCategory> {
+        Self::ALL.into_iter().find(|category| category.name() == name).ok_or(UnknownCategory)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Category::*, *};
+
+    #[track_caller]
+    fn check(allow: &[Category], deny: &[Category], is_valid: bool) {
+        let set = |categories: &[Category]| categories.iter().copied().collect();
+        assert_eq!(Declaration::new(set(allow), set(deny)).is_ok(), is_valid);
+    }
+
+    #[test]
+    fn allow_and_deny_are_disjoint() {
+        check(&[], &[], true);
+        check(&[Essential], &[Analytics], true);
+        check(&[Essential, Analytics], &[Analytics], false);
+    }
+
+    #[test]
+    fn categories_collapse_and_keep_the_wires_order() {
+        let set: Categories = [Targeting, Essential, Targeting, Functional].into_iter().collect();
+        assert_eq!(set.names(), ["essential", "functional", "targeting"]);
+        assert_eq!("marketing".parse::<Category>(), Err(UnknownCategory));
+    }
+}

@@ -1,0 +1,80 @@
+use kernel::StoreId;
+use sql::{ReadTx, Result, WriteTx};
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Customers. Its row also stands for the store's e-mail addresses: whoever gives one to a customer
+    /// holds it, so that two requests cannot give the same one (ruling 16).
+    Customer,
+}
+
+impl Counter {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+        }
+    }
+}
+
+/// Take the next `count` numbers; the first of them is returned.
+pub async fn take(tx: &mut WriteTx, store: StoreId, counter: Counter, count: i64) -> Result<i64> {
+    let (last,): (i64,) = tx
+        .query(
+            "INSERT INTO counter (store_id, name, last, live) VALUES ($1, $2, $3, $3)
+             ON CONFLICT (store_id, name)
+             DO UPDATE SET last = counter.last + excluded.last, live = counter.live + excluded.live
+             RETURNING last",
+        )
+        .bind(store)
+        .bind(counter.name())
+        .bind(count)
+        .fetch_one()
+        .await?;
+    Ok(last - count + 1)
+}
+
+/// Hold the counter's row until the transaction ends.
+pub async fn hold(tx: &mut WriteTx, store: StoreId, counter: Counter) -> Result<()> {
+    let for_update = tx.for_update();
+    tx.query("SELECT last FROM counter WHERE store_id = $1 AND name = $2")
+        .push(for_update)
+        .bind(store)
+        .bind(counter.name())
+        .fetch_optional::<(i64,)>()
+        .await?;
+    Ok(())
+}
+
+/// Count `count` of them out, which have been deleted.
+pub async fn discount(tx: &mut WriteTx, store: StoreId, counter: Counter, count: i64) -> Result<()> {
+    tx.query("UPDATE counter SET live = live - $3 WHERE store_id = $1 AND name = $2")
+        .bind(store)
+        .bind(counter.name())
+        .bind(count)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// The last number given out; 0 when none was.
+pub async fn last(tx: &mut ReadTx, store: StoreId, counter: Counter) -> Result<i64> {
+    let last = tx
+        .query("SELECT last FROM counter WHERE store_id = $1 AND name = $2")
+        .bind(store)
+        .bind(counter.name())
+        .fetch_optional::<(i64,)>()
+        .await?;
+    Ok(last.map_or(0, |(last,)| last))
+}
+
+/// How many there are.
+pub async fn live(tx: &mut ReadTx, store: StoreId, counter: Counter) -> Result<i64> {
+    let live = tx
+        .query("SELECT live FROM counter WHERE store_id = $1 AND name = $2")
+        .bind(store)
+        .bind(counter.name())
+        .fetch_optional::<(i64,)>()
+        .await?;
+    Ok(live.map_or(0, |(live,)| live))
+}

@@ -1,0 +1,285 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use kernel::{CustomerId, Error, Result, StoreId, Timestamp};
+use rest::{App, Caller};
+use sql::{ReadTx, WriteTx};
+
+use super::{
+    filter::{Filter, Key, Order, Part},
+    model::{Changes, Customer},
+    password, rows,
+};
+use crate::{
+    audit::{self, model::Change},
+    counters::rows::{self as counters, Counter},
+    outbox::{self, model::Event},
+};
+
+/// Some rows of a list, and what is known of the rest.
+#[derive(Debug)]
+pub struct Listing {
+    pub customers: Vec<Customer>,
+    /// How many match in all; asked for pages by number only.
+    pub total: Option<i64>,
+    /// Whether there are rows before these, and after them.
+    pub more: (bool, bool),
+}
+
+/// The customer of this id.
+pub async fn find(app: &App, caller: &Caller, id: CustomerId) -> Result<Customer> {
+    app.db.read(async |tx| rows::find(tx, caller.store, id).await?.ok_or(Error::NotFound("customer"))).await
+}
+
+/// Part of the customers that match, at most `limit`. A cursor whose row is gone is `NotFound`.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    filter: &Filter,
+    order: Order,
+    part: &Part,
+    limit: i64,
+) -> Result<Listing> {
+    let work = async |tx: &mut ReadTx| list_in(tx, caller.store, filter, order, part, limit).await;
+    if is_short(filter, part) { app.db.snapshot(work).await } else { app.db.scan(work).await }
+}
+
+/// How many customers match.
+pub async fn count(app: &App, caller: &Caller, filter: &Filter) -> Result<i64> {
+    let work = async |tx: &mut ReadTx| count_in(tx, caller.store, filter).await;
+    if is_short(filter, &Part::Offset(0)) { app.db.snapshot(work).await } else { app.db.scan(work).await }
+}
+
+/// Make customers: all of them, or none.
+pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Vec<Customer>> {
+    if drafts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let hashes = hash_passwords(app, drafts.iter()).await?;
+    let now = app.clock.now();
+    let numbers: Vec<(i64, i64)> = draw(app, now, drafts.len());
+    app.db
+        .write(async |tx| {
+            let count = i64::try_from(drafts.len()).map_err(Error::internal)?;
+            let first = counters::take(tx, caller.store, Counter::Customer, count).await?;
+            let ids = (first..).map(CustomerId);
+            let made: Vec<_> = drafts.iter().zip(ids).map(|(draft, id)| Customer::new(id, draft, now)).collect();
+            refuse_clashes(tx, caller.store, made.iter()).await?;
+            for ((customer, hash), (event_id, audit_id)) in made.iter().zip(&hashes).zip(&numbers) {
+                rows::insert(tx, caller.store, customer, hash.as_deref().unwrap_or_default()).await?;
+                let event = Event::CustomerCreated(customer.id);
+                outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
+                audit::rows::record(tx, caller, *audit_id, &Change::customer_created(customer.id), now).await?;
+            }
+            Ok(made)
+        })
+        .await
+}
+
+/// Change customers: all of them, or none. What they are afterwards, in the order asked.
+///
+/// Changes are judged by what they come to: two customers of one batch may swap their addresses. A change
+/// of nothing makes no event and leaves `date_modified` (ruling 9).
+pub async fn update(app: &App, caller: &Caller, changes: &[(CustomerId, Changes)]) -> Result<Vec<Customer>> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let hashes = hash_passwords(app, changes.iter().map(|(_, changes)| changes)).await?;
+    let now = app.clock.now();
+    let numbers = draw(app, now, changes.len());
+    app.db.write(async |tx| update_in(tx, caller, changes, &hashes, &numbers, now).await).await
+}
+
+/// Delete those of these customers that there are, and tell which those were.
+pub async fn delete(app: &App, caller: &Caller, ids: &[CustomerId]) -> Result<Vec<CustomerId>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = app.clock.now();
+    let numbers = draw(app, now, ids.len());
+    app.db
+        .write(async |tx| {
+            counters::hold(tx, caller.store, Counter::Customer).await?;
+            delete_in(tx, caller, ids, &numbers, now).await
+        })
+        .await
+}
+
+/// Delete every customer that matches, in transactions of a hundred (ruling 20). Customers made after the
+/// deletion began stay.
+pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Result<()> {
+    const AT_A_TIME: i64 = 100;
+    let last = app.db.snapshot(async |tx| counters::last(tx, caller.store, Counter::Customer).await).await?;
+    let filter = Filter { max_id: Some(filter.max_id.unwrap_or(last).min(last)), ..filter.clone() };
+    let mut after = CustomerId(0);
+    loop {
+        let batch = app
+            .db
+            .scan(async |tx| Ok::<_, Error>(rows::ids_after(tx, caller.store, &filter, after, AT_A_TIME).await?))
+            .await?;
+        let Some(last) = batch.last() else { return Ok(()) };
+        after = *last;
+        let now = app.clock.now();
+        let numbers = draw(app, now, batch.len());
+        app.db
+            .write(async |tx| {
+                counters::hold(tx, caller.store, Counter::Customer).await?;
+                // Found outside this transaction: those that match no longer are left alone.
+                let still = Filter { ids: Some(batch.clone()), ..filter.clone() };
+                let ids = rows::ids_after(tx, caller.store, &still, CustomerId(0), AT_A_TIME).await?;
+                delete_in(tx, caller, &ids, &numbers, now).await
+            })
+            .await?;
+    }
+}
+
+async fn list_in(
+    tx: &mut ReadTx,
+    store: StoreId,
+    filter: &Filter,
+    order: Order,
+    part: &Part,
+    limit: i64,
+) -> Result<Listing> {
+    let key = match (order.by, part) {
+        (Key::LastName, Part::After(place) | Part::Before(place)) => {
+            Some(rows::last_name_key(tx, store, place.id).await?.ok_or(Error::NotFound("cursor"))?)
+        }
+        _ => None,
+    };
+    // One row more than asked tells whether there is another page.
+    let mut customers = rows::list(tx, store, filter, order, part, key.as_deref(), limit + 1).await?;
+    let beyond = i64::try_from(customers.len()).is_ok_and(|found| found > limit);
+    let (total, more) = match part {
+        Part::Offset(offset) => (Some(count_in(tx, store, filter).await?), (*offset > 0, beyond)),
+        Part::After(_) => (None, (true, beyond)),
+        Part::Before(_) => (None, (beyond, true)),
+    };
+    match part {
+        Part::Before(_) if beyond => drop(customers.remove(0)),
+        _ => customers.truncate(usize::try_from(limit).unwrap_or(usize::MAX)),
+    }
+    Ok(Listing { customers, total, more })
+}
+
+/// Everybody is counted already; whoever is narrowed is counted now.
+async fn count_in(tx: &mut ReadTx, store: StoreId, filter: &Filter) -> Result<i64> {
+    if filter.is_empty() {
+        return Ok(counters::live(tx, store, Counter::Customer).await?);
+    }
+    Ok(rows::count(tx, store, filter).await?)
+}
+
+/// Whether a few pages of an index answer this, so that it may be read beside other requests.
+fn is_short(filter: &Filter, part: &Part) -> bool {
+    let near = match part {
+        Part::Offset(offset) => *offset <= 2_000,
+        Part::After(_) | Part::Before(_) => true,
+    };
+    filter.is_indexed() || (filter.is_empty() && near)
+}
+
+async fn update_in(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    changes: &[(CustomerId, Changes)],
+    hashes: &[Option<String>],
+    numbers: &[(i64, i64)],
+    now: Timestamp,
+) -> Result<Vec<Customer>> {
+    // The counter before the customers: every writer that holds both takes them in this order.
+    if changes.iter().any(|(_, changes)| changes.touch_identity()) {
+        counters::hold(tx, caller.store, Counter::Customer).await?;
+    }
+    let ids: BTreeSet<CustomerId> = changes.iter().map(|(id, _)| *id).collect();
+    let ids: Vec<CustomerId> = ids.into_iter().collect();
+    let held = rows::lock(tx, caller.store, &ids).await?;
+    let mut customers: BTreeMap<CustomerId, Customer> = held.into_iter().map(|held| (held.id, held)).collect();
+    let mut changed: BTreeMap<CustomerId, BTreeSet<&'static str>> = BTreeMap::new();
+    for (index, (id, changes)) in changes.iter().enumerate() {
+        let customer = customers.get_mut(id).ok_or(Error::UnknownRow { index, what: "customer" })?;
+        let fields = customer.apply(changes);
+        if !fields.is_empty() {
+            changed.entry(*id).or_default().extend(fields);
+        }
+    }
+    let is_identity = |fields: &BTreeSet<&str>| fields.contains("email") || fields.contains("channel_ids");
+    let moved = changed.iter().filter(|(_, fields)| is_identity(fields)).map(|(id, _)| &customers[id]);
+    refuse_clashes_among(tx, caller.store, moved, &customers).await?;
+    for ((id, fields), (event_id, audit_id)) in changed.iter().zip(numbers) {
+        let customer = customers.get_mut(id).expect("every changed customer is held");
+        customer.modified_at = now;
+        rows::update(tx, caller.store, customer).await?;
+        outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerUpdated(*id), now).await?;
+        let fields: Vec<&'static str> = fields.iter().copied().collect();
+        audit::rows::record(tx, caller, *audit_id, &Change::customer_updated(*id, &fields), now).await?;
+    }
+    for ((id, _), hash) in changes.iter().zip(hashes) {
+        if let Some(hash) = hash {
+            rows::set_password(tx, caller.store, *id, hash).await?;
+        }
+    }
+    Ok(changes.iter().map(|(id, _)| customers[id].clone()).collect())
+}
+
+async fn delete_in(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    ids: &[CustomerId],
+    numbers: &[(i64, i64)],
+    now: Timestamp,
+) -> Result<Vec<CustomerId>> {
+    let gone = rows::delete(tx, caller.store, ids).await?;
+    let count = i64::try_from(gone.len()).map_err(Error::internal)?;
+    counters::discount(tx, caller.store, Counter::Customer, count).await?;
+    for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {
+        outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerDeleted(*id), now).await?;
+        audit::rows::record(tx, caller, *audit_id, &Change::customer_deleted(*id), now).await?;
+    }
+    Ok(gone)
+}
+
+/// Refuse new customers whose address another has, in the store or among themselves. The caller holds the
+/// counter, so nobody else can give an address away meanwhile.
+async fn refuse_clashes(tx: &mut WriteTx, store: StoreId, new: impl Iterator<Item = &Customer> + Clone) -> Result<()> {
+    let batch = new.clone().map(|customer| (customer.id, customer.clone())).collect();
+    refuse_clashes_among(tx, store, new, &batch).await
+}
+
+/// The same for customers of a batch that may hold others than those given: what the batch makes of a
+/// customer counts, not what the store still has of it.
+async fn refuse_clashes_among<'c>(
+    tx: &mut WriteTx,
+    store: StoreId,
+    moved: impl Iterator<Item = &'c Customer>,
+    batch: &BTreeMap<CustomerId, Customer>,
+) -> Result<()> {
+    let moved: Vec<&Customer> = moved.collect();
+    let keys: BTreeSet<String> = moved.iter().map(|customer| customer.email_key()).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let holders = rows::with_email_keys(tx, store, &keys).await?;
+    let outside = holders.iter().filter(|holder| !batch.contains_key(&holder.id));
+    let others: Vec<&Customer> = outside.chain(batch.values()).collect();
+    match moved.iter().find(|customer| others.iter().any(|other| customer.clashes_with(other))) {
+        Some(customer) => Err(Error::Taken { field: "email", value: customer.email.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Hash what passwords there are, before any transaction; each at its row's place.
+async fn hash_passwords(app: &App, changes: impl Iterator<Item = &Changes>) -> Result<Vec<Option<String>>> {
+    let mut hashes = Vec::new();
+    for changes in changes {
+        hashes.push(match changes.password() {
+            Some(password) => Some(password::hash(app, password.clone()).await?),
+            None => None,
+        });
+    }
+    Ok(hashes)
+}
+
+/// Numbers for the event and the audit line of each row, before the transaction that may run twice.
+fn draw(app: &App, now: Timestamp, rows: usize) -> Vec<(i64, i64)> {
+    (0..rows).map(|_| (app.event_ids.next(now), app.event_ids.next(now))).collect()
+}

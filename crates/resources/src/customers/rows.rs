@@ -1,0 +1,387 @@
+use std::collections::BTreeSet;
+
+use kernel::{ChannelId, CustomerId, StoreId, fold};
+use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx};
+
+use super::{
+    filter::{Filter, Key, Order, Part, Span, Text},
+    model::{Access, Customer},
+};
+
+/// The customer of this id.
+pub async fn find(tx: &mut ReadTx, store: StoreId, id: CustomerId) -> Result<Option<Customer>> {
+    tx.query(SELECT)
+        .push(
+        "WHERE store_id = $1 AND customer_id = $2",
+    )
+    .bind(store)
+    .bind(id)
+    .fetch_optional()
+    .await
+}
+
+/// Those of these customers that there are, in the order of their ids, held until the transaction ends.
+pub async fn lock(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Result<Vec<Customer>> {
+    let for_update = tx.for_update();
+    tx.query(SELECT)
+        .push(
+        "WHERE store_id = $1 AND customer_id IN ",
+    )
+    .bind(store)
+    .push_list(ids.iter().copied())
+    .push(" ORDER BY customer_id")
+    .push(for_update)
+    .fetch_all()
+    .await
+}
+
+/// Every customer of the store whose address folds to one of these keys.
+pub async fn with_email_keys(tx: &mut ReadTx, store: StoreId, keys: &BTreeSet<String>) -> Result<Vec<Customer>> {
+    tx.query(SELECT)
+        .push(
+        "WHERE store_id = $1 AND email_key IN ",
+    )
+    .bind(store)
+    .push_list(keys.iter().map(String::as_str))
+    .push(" ORDER BY customer_id")
+    .fetch_all()
+    .await
+}
+
+/// One part of the customers that match, in an order.
+pub async fn list(
+    tx: &mut ReadTx,
+    store: StoreId,
+    filter: &Filter,
+    order: Order,
+    part: &Part,
+    last_name_key: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Customer>> {
+    let query = tx.query(SELECT).push("WHERE store_id = $1")
+        .bind(store);
+    let (backwards, place) = match part {
+        Part::Offset(_) => (false, None),
+        Part::After(place) => (false, Some(place)),
+        Part::Before(place) => (true, Some(place)),
+    };
+    let descending = order.descending != backwards;
+    let mut query = narrowed(query, filter);
+    if let Some(place) = place {
+        query = query.push(beyond(order.by, descending));
+        query = match order.by {
+            Key::Id => query,
+            Key::Created | Key::Modified => query.push_bind(place.date.unwrap_or(kernel::Timestamp(0))).push(", "),
+            Key::LastName => query.push_bind(last_name_key.unwrap_or_default()).push(", "),
+        };
+        query = query.push_bind(place.id).push(")");
+    }
+    query = query.push(ordered(order.by, descending)).push(" LIMIT ").push_bind(limit);
+    if let Part::Offset(offset) = part {
+        query = query.push(" OFFSET ").push_bind(*offset);
+    }
+    let mut rows: Vec<Customer> = query.fetch_all().await?;
+    if backwards {
+        rows.reverse();
+    }
+    Ok(rows)
+}
+
+/// How many match.
+pub async fn count(tx: &mut ReadTx, store: StoreId, filter: &Filter) -> Result<i64> {
+    let query = tx.query("SELECT COUNT(*) FROM customer WHERE store_id = $1").bind(store);
+    let (count,) = narrowed(query, filter).fetch_one().await?;
+    Ok(count)
+}
+
+/// The ids of up to `limit` customers that match and come after `after`, ascending.
+pub async fn ids_after(
+    tx: &mut ReadTx,
+    store: StoreId,
+    filter: &Filter,
+    after: CustomerId,
+    limit: i64,
+) -> Result<Vec<CustomerId>> {
+    let query = tx
+        .query("SELECT customer_id FROM customer WHERE store_id = $1 AND customer_id > $2")
+        .bind(store)
+        .bind(after);
+    let query = narrowed(query, filter).push(" ORDER BY customer_id LIMIT ").push_bind(limit);
+    let ids: Vec<(CustomerId,)> = query.fetch_all().await?;
+    Ok(ids.into_iter().map(|(id,)| id).collect())
+}
+
+/// What a customer is sorted by under `last_name`; `None` when there is no such customer.
+pub async fn last_name_key(tx: &mut ReadTx, store: StoreId, id: CustomerId) -> Result<Option<String>> {
+    let key = tx
+        .query("SELECT last_name_key FROM customer WHERE store_id = $1 AND customer_id = $2")
+        .bind(store)
+        .bind(id)
+        .fetch_optional::<(String,)>()
+        .await?;
+    Ok(key.map(|(key,)| key))
+}
+
+/// Add a customer. No password is the empty hash.
+pub async fn insert(tx: &mut WriteTx, store: StoreId, customer: &Customer, password_hash: &str) -> Result<()> {
+    tx.query(
+        "INSERT INTO customer
+             (store_id, customer_id, email, first_name, last_name, company, phone, notes, tax_exempt_category,
+              customer_group_id, registration_ip_address, accepts_review_emails, store_credit,
+              origin_channel_id, channel_ids, force_password_reset, date_created, date_modified,
+              email_key, name_key, first_name_key, last_name_key, company_key, password_hash, declarations)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                 $22, $23, $24, 0)",
+    )
+    .bind(store)
+    .bind(customer.id)
+    .bind(customer.email.as_str())
+    .bind(customer.first_name.as_str())
+    .bind(customer.last_name.as_str())
+    .bind(customer.company.as_str())
+    .bind(customer.phone.as_str())
+    .bind(customer.notes.as_str())
+    .bind(customer.tax_exempt_category.as_str())
+    .bind(customer.group)
+    .bind(customer.registration_ip_address.as_str())
+    .bind(customer.accepts_review_emails)
+    .bind(customer.store_credit)
+    .bind(customer.origin_channel)
+    .bind(Channels::of(&customer.access))
+    .bind(customer.force_password_reset)
+    .bind(customer.created_at)
+    .bind(customer.modified_at)
+    .bind(customer.email_key())
+    .bind(name_key(customer))
+    .bind(fold(&customer.first_name))
+    .bind(fold(&customer.last_name))
+    .bind(fold(&customer.company))
+    .bind(password_hash)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Write a customer's fields anew.
+pub async fn update(tx: &mut WriteTx, store: StoreId, customer: &Customer) -> Result<()> {
+    tx.query(
+        "UPDATE customer SET email = $3, first_name = $4, last_name = $5, company = $6, phone = $7, notes = $8,
+             tax_exempt_category = $9, customer_group_id = $10, registration_ip_address = $11,
+             accepts_review_emails = $12, store_credit = $13, channel_ids = $14, force_password_reset = $15,
+             date_modified = $16, email_key = $17, name_key = $18, first_name_key = $19, last_name_key = $20,
+             company_key = $21
+         WHERE store_id = $1 AND customer_id = $2",
+    )
+    .bind(store)
+    .bind(customer.id)
+    .bind(customer.email.as_str())
+    .bind(customer.first_name.as_str())
+    .bind(customer.last_name.as_str())
+    .bind(customer.company.as_str())
+    .bind(customer.phone.as_str())
+    .bind(customer.notes.as_str())
+    .bind(customer.tax_exempt_category.as_str())
+    .bind(customer.group)
+    .bind(customer.registration_ip_address.as_str())
+    .bind(customer.accepts_review_emails)
+    .bind(customer.store_credit)
+    .bind(Channels::of(&customer.access))
+    .bind(customer.force_password_reset)
+    .bind(customer.modified_at)
+    .bind(customer.email_key())
+    .bind(name_key(customer))
+    .bind(fold(&customer.first_name))
+    .bind(fold(&customer.last_name))
+    .bind(fold(&customer.company))
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Replace a customer's password.
+pub async fn set_password(tx: &mut WriteTx, store: StoreId, id: CustomerId, password_hash: &str) -> Result<()> {
+    tx.query("UPDATE customer SET password_hash = $3 WHERE store_id = $1 AND customer_id = $2")
+        .bind(store)
+        .bind(id)
+        .bind(password_hash)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Remove those of these customers that there are; their ids, ascending.
+pub async fn delete(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Result<Vec<CustomerId>> {
+    let gone: Vec<(CustomerId,)> = tx
+        .query("DELETE FROM customer WHERE store_id = $1 AND customer_id IN ")
+        .bind(store)
+        .push_list(ids.iter().copied())
+        .push(" RETURNING customer_id")
+        .fetch_all()
+        .await?;
+    let mut gone: Vec<CustomerId> = gone.into_iter().map(|(id,)| id).collect();
+    gone.sort_unstable();
+    Ok(gone)
+}
+
+/// Count one more declaration of consent; its number, or `None` when there is no such customer. The row is
+/// held until the transaction ends, so two declarations cannot take one number.
+pub async fn next_declaration(tx: &mut WriteTx, store: StoreId, id: CustomerId) -> Result<Option<i64>> {
+    let number = tx
+        .query(
+            "UPDATE customer SET declarations = declarations + 1 WHERE store_id = $1 AND customer_id = $2
+             RETURNING declarations",
+        )
+        .bind(store)
+        .bind(id)
+        .fetch_optional::<(i64,)>()
+        .await?;
+    Ok(number.map(|(number,)| number))
+}
+
+/// What a [`Customer`] is read from; every use goes on with `WHERE store_id = $1`.
+const SELECT: &str = "
+    SELECT customer_id, email, first_name, last_name, company, phone, notes, tax_exempt_category,
+           customer_group_id, registration_ip_address, accepts_review_emails, store_credit,
+           origin_channel_id, channel_ids, force_password_reset, date_created, date_modified
+    FROM customer ";
+
+/// The clauses of a filter, each there only when the filter has it.
+fn narrowed<'t>(mut query: Query<'t, Reads>, filter: &Filter) -> Query<'t, Reads> {
+    if let Some(ids) = &filter.ids {
+        query = query.push(" AND customer_id IN ").push_list(ids.iter().copied());
+    }
+    if let Some(groups) = &filter.groups {
+        query = query.push(" AND customer_group_id IN ").push_list(groups.iter().copied());
+    }
+    for (text, values) in &filter.texts {
+        query = query.push(one_of(*text)).push_list(values.iter().map(String::as_str));
+    }
+    if let Some(parts) = &filter.name_parts {
+        let mut joint = " AND (";
+        for part in parts {
+            query = query.push(joint).push("name_key LIKE ").push_bind(containing(part)).push(" ESCAPE '\\'");
+            joint = " OR ";
+        }
+        query = query.push(")");
+    }
+    if let Some(credit) = filter.store_credit {
+        query = query.push(" AND store_credit = ").push_bind(credit);
+    }
+    if let Some(least) = filter.min_id {
+        query = query.push(" AND customer_id >= ").push_bind(least);
+    }
+    if let Some(most) = filter.max_id {
+        query = query.push(" AND customer_id <= ").push_bind(most);
+    }
+    query = within(query, filter.created, " AND date_created >= ", " AND date_created <= ");
+    within(query, filter.modified, " AND date_modified >= ", " AND date_modified <= ")
+}
+
+fn within<'t>(mut query: Query<'t, Reads>, span: Span, from: &'static str, to: &'static str) -> Query<'t, Reads> {
+    if let Some(least) = span.from {
+        query = query.push(from).push_bind(least);
+    }
+    if let Some(most) = span.to {
+        query = query.push(to).push_bind(most);
+    }
+    query
+}
+
+fn one_of(text: Text) -> &'static str {
+    match text {
+        Text::EmailKey => " AND email_key IN ",
+        Text::NameKey => " AND name_key IN ",
+        Text::FirstNameKey => " AND first_name_key IN ",
+        Text::LastNameKey => " AND last_name_key IN ",
+        Text::CompanyKey => " AND company_key IN ",
+        Text::Phone => " AND phone IN ",
+        Text::RegistrationIpAddress => " AND registration_ip_address IN ",
+        Text::TaxExemptCategory => " AND tax_exempt_category IN ",
+    }
+}
+
+fn beyond(key: Key, descending: bool) -> &'static str {
+    match (key, descending) {
+        (Key::Id, false) => " AND customer_id > (",
+        (Key::Id, true) => " AND customer_id < (",
+        (Key::Created, false) => " AND (date_created, customer_id) > (",
+        (Key::Created, true) => " AND (date_created, customer_id) < (",
+        (Key::Modified, false) => " AND (date_modified, customer_id) > (",
+        (Key::Modified, true) => " AND (date_modified, customer_id) < (",
+        (Key::LastName, false) => " AND (last_name_key, customer_id) > (",
+        (Key::LastName, true) => " AND (last_name_key, customer_id) < (",
+    }
+}
+
+fn ordered(key: Key, descending: bool) -> &'static str {
+    match (key, descending) {
+        (Key::Id, false) => " ORDER BY customer_id",
+        (Key::Id, true) => " ORDER BY customer_id DESC",
+        (Key::Created, false) => " ORDER BY date_created, customer_id",
+        (Key::Created, true) => " ORDER BY date_created DESC, customer_id DESC",
+        (Key::Modified, false) => " ORDER BY date_modified, customer_id",
+        (Key::Modified, true) => " ORDER BY date_modified DESC, customer_id DESC",
+        (Key::LastName, false) => " ORDER BY last_name_key, customer_id",
+        (Key::LastName, true) => " ORDER BY last_name_key DESC, customer_id DESC",
+    }
+}
+
+/// A pattern that finds a part anywhere, each of its characters standing for itself.
+fn containing(part: &str) -> String {
+    let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}
+
+fn name_key(customer: &Customer) -> String {
+    fold(&format!("{} {}", customer.first_name, customer.last_name))
+}
+
+impl FromRow for Customer {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let channels: Option<Channels> = row.get("channel_ids")?;
+        Ok(Self {
+            id: row.get("customer_id")?,
+            email: row.get("email")?,
+            first_name: row.get("first_name")?,
+            last_name: row.get("last_name")?,
+            company: row.get("company")?,
+            phone: row.get("phone")?,
+            notes: row.get("notes")?,
+            tax_exempt_category: row.get("tax_exempt_category")?,
+            group: row.get("customer_group_id")?,
+            registration_ip_address: row.get("registration_ip_address")?,
+            accepts_review_emails: row.get("accepts_review_emails")?,
+            store_credit: row.get("store_credit")?,
+            origin_channel: row.get("origin_channel_id")?,
+            access: channels.map_or(Access::Global, |Channels(channels)| Access::Channels(channels)),
+            force_password_reset: row.get("force_password_reset")?,
+            created_at: row.get("date_created")?,
+            modified_at: row.get("date_modified")?,
+        })
+    }
+}
+
+/// Channel ids as a column keeps them: ascending, separated by spaces.
+struct Channels(BTreeSet<ChannelId>);
+
+impl Channels {
+    fn of(access: &Access) -> Option<Self> {
+        match access {
+            Access::Global => None,
+            Access::Channels(channels) => Some(Self(channels.clone())),
+        }
+    }
+}
+
+impl Value for Channels {
+    type Repr = String;
+
+    fn into_repr(self) -> String {
+        self.0.iter().map(|ChannelId(id)| id.to_string()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn from_repr(repr: String) -> Result<Self, String> {
+        let ids = repr.split_whitespace().map(|id| id.parse().map(ChannelId));
+        ids.collect::<Result<_, _>>().map(Self).map_err(|_| "not a list of channel ids".to_owned())
+    }
+}

@@ -1,0 +1,303 @@
+//! `/v2/customers`: deprecated, and in use everywhere.
+
+use axum::{
+    Extension,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use kernel::{CustomerId, Error, GroupId, Money, Scope, Timestamp, Violations, fold};
+use rest::{
+    App, Caller, Quirk, Routes, json,
+    v2::{Body, Empty, Failure, Fields, Ids, Json, NoParams, Params, Reply},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    filter::{Filter, Key, Order, Part, Span, Text},
+    model::{Changes, Customer, Password, Said},
+    ops,
+};
+
+pub fn routes(routes: Routes) -> Routes {
+    const ALL: &str = "/customers";
+    const ONE: &str = "/customers/{customer_id}";
+    routes
+        .v2()
+        .get(ALL, Scope::CustomersRead, list)
+        .post(ALL, Scope::CustomersModify, create)
+        .delete(ALL, Scope::CustomersModify, delete_all)
+        .get("/customers/count", Scope::CustomersRead, count)
+        .get(ONE, Scope::CustomersRead, get)
+        .put(ONE, Scope::CustomersModify, update)
+        .delete(ONE, Scope::CustomersModify, delete)
+}
+
+async fn list(State(app): State<App>, Extension(caller): Extension<Caller>, mut params: Params) -> Reply<Response> {
+    const OLDEST_FIRST: Order = Order { by: Key::Id, descending: false };
+    let filter = filter(&mut params)?;
+    let window = params.window()?;
+    params.finish()?;
+    let part = Part::Offset((window.page - 1) * window.limit);
+    let listing = ops::list(&app, &caller, &filter, OLDEST_FIRST, &part, window.limit).await?;
+    let Some(newest) = listing.customers.iter().map(|customer| customer.modified_at).max() else {
+        return Ok(Empty.into_response());
+    };
+    let bodies = listing.customers.into_iter().map(|customer| CustomerBody::new(customer, &app, &caller));
+    Ok(Json::ok(bodies.collect::<Vec<_>>()).modified(newest).into_response())
+}
+
+async fn count(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    mut params: Params,
+) -> Reply<Json<CountBody>> {
+    let filter = filter(&mut params)?;
+    params.finish()?;
+    Ok(Json::ok(CountBody { count: ops::count(&app, &caller, &filter).await? }))
+}
+
+async fn get(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Ids([id]): Ids<1>,
+    _: NoParams,
+) -> Reply<Json<CustomerBody>> {
+    let customer = ops::find(&app, &caller, CustomerId(id)).await?;
+    Ok(shown(Json::ok, customer, &app, &caller))
+}
+
+async fn create(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    _: NoParams,
+    body: Body,
+) -> Reply<Json<CustomerBody>> {
+    let said = body.object(MEMBERS, |fields| {
+        let mut said = said(fields);
+        said.email = Some(fields.required("email", json::text));
+        said.first_name = Some(fields.required("first_name", json::text));
+        said.last_name = Some(fields.required("last_name", json::text));
+        said
+    })?;
+    let draft = checked(said)?;
+    let mut made = ops::create(&app, &caller, &[draft]).await.map_err(refused)?;
+    let customer = made.pop().ok_or_else(|| Error::internal("one customer was made"))?;
+    Ok(shown(Json::created, customer, &app, &caller))
+}
+
+async fn update(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Ids([id]): Ids<1>,
+    _: NoParams,
+    body: Body,
+) -> Reply<Json<CustomerBody>> {
+    let said = body.object(MEMBERS, |fields| {
+        let mut said = said(fields);
+        said.email = fields.optional("email", json::text);
+        said.first_name = fields.optional("first_name", json::text);
+        said.last_name = fields.optional("last_name", json::text);
+        said
+    })?;
+    let changes = [(CustomerId(id), checked(said)?)];
+    let mut changed = ops::update(&app, &caller, &changes).await.map_err(refused)?;
+    let customer = changed.pop().ok_or_else(|| Error::internal("one customer was changed"))?;
+    Ok(shown(Json::ok, customer, &app, &caller))
+}
+
+async fn delete(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Ids([id]): Ids<1>,
+    _: NoParams,
+) -> Reply<Empty> {
+    let gone = ops::delete(&app, &caller, &[CustomerId(id)]).await?;
+    if gone.is_empty() { Err(Error::NotFound("customer").into()) } else { Ok(Empty) }
+}
+
+async fn delete_all(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    mut params: Params,
+) -> Reply<Empty> {
+    let filter = filter(&mut params)?;
+    params.finish()?;
+    ops::delete_matching(&app, &caller, &filter).await?;
+    Ok(Empty)
+}
+
+/// What POST and PUT both read. Published read-only members are known, and ignored (ruling 22).
+fn said(fields: &mut Fields) -> Said {
+    let authentication = fields.optional("_authentication", |value| {
+        let value = json::object(value)?;
+        let password = json::member(value, "password", json::text)?;
+        let confirmed = json::member(value, "password_confirmation", json::text)?;
+        if confirmed.is_some() && confirmed != password {
+            return Err("the passwords differ".into());
+        }
+        Ok((json::member(value, "force_reset", json::boolean)?, password))
+    });
+    let (force_password_reset, password) = authentication.unwrap_or_default();
+    Said {
+        company: fields.optional("company", json::text),
+        phone: fields.optional("phone", json::text),
+        notes: fields.optional("notes", json::text),
+        tax_exempt_category: fields.optional("tax_exempt_category", json::text),
+        registration_ip_address: fields.optional("registration_ip_address", json::text),
+        group: fields.optional("customer_group_id", json::integer).map(GroupId),
+        store_credit: fields.optional("store_credit", store_credit),
+        force_password_reset,
+        password: password.map(Password),
+        ..Said::default()
+    }
+}
+
+/// An amount as number, as text or as integer (clients.md).
+fn store_credit(value: &Value) -> json::Read<Money> {
+    match value {
+        Value::String(text) => text.parse().map_err(|_| "not an amount".into()),
+        value => json::money(value),
+    }
+}
+
+fn checked(said: Said) -> Result<Changes, Failure> {
+    Changes::new(said).map_err(|error| match error {
+        Error::Invalid(faults) => Error::Invalid(in_words(faults)).into(),
+        error => error.into(),
+    })
+}
+
+/// The domain's field names as V2 has them.
+fn in_words(faults: Violations) -> Violations {
+    faults.renamed(|field| if field == "password" { "_authentication" } else { field })
+}
+
+fn refused(error: Error) -> Failure {
+    match error {
+        Error::Taken { field, .. } => {
+            Failure::invalid(field).because("This email address is already in use by a customer.")
+        }
+        Error::UnknownRow { what, .. } => Error::NotFound(what).into(),
+        error => error.into(),
+    }
+}
+
+/// The published filters; texts are compared without case where V3 compares them so.
+fn filter(params: &mut Params) -> Result<Filter, Failure> {
+    let folded = [
+        ("first_name", Text::FirstNameKey),
+        ("last_name", Text::LastNameKey),
+        ("company", Text::CompanyKey),
+        ("email", Text::EmailKey),
+    ];
+    let as_written = [("phone", Text::Phone), ("tax_exempt_category", Text::TaxExemptCategory)];
+    let mut texts = Vec::new();
+    for (name, text) in folded {
+        texts.extend(params.text(name).map(|value| (text, vec![fold(&value)])));
+    }
+    for (name, text) in as_written {
+        texts.extend(params.text(name).map(|value| (text, vec![value])));
+    }
+    Ok(Filter {
+        groups: params.integer("customer_group_id")?.map(|id| vec![GroupId(id)]),
+        texts,
+        store_credit: params.money("store_credit")?,
+        min_id: params.integer("min_id")?,
+        max_id: params.integer("max_id")?,
+        created: Span::new(params.when("min_date_created")?, params.when("max_date_created")?, None),
+        modified: Span::new(params.when("min_date_modified")?, params.when("max_date_modified")?, None),
+        ..Filter::default()
+    })
+}
+
+fn shown(json: fn(CustomerBody) -> Json<CustomerBody>, customer: Customer, app: &App, caller: &Caller) -> Json<CustomerBody> {
+    let modified_at = customer.modified_at;
+    json(CustomerBody::new(customer, app, caller)).modified(modified_at)
+}
+
+#[derive(Serialize)]
+struct CountBody {
+    count: i64,
+}
+
+/// A customer as V2 shows it, in the recorded order (observed.md 8.1). `_authentication` is in no answer, ever.
+#[derive(Serialize)]
+struct CustomerBody {
+    id: i64,
+    company: String,
+    first_name: String,
+    last_name: String,
+    email: String,
+    phone: String,
+    form_fields: Option<Vec<()>>,
+    date_created: String,
+    date_modified: String,
+    store_credit: String,
+    registration_ip_address: String,
+    customer_group_id: i64,
+    notes: String,
+    tax_exempt_category: String,
+    reset_pass_on_login: bool,
+    accepts_marketing: bool,
+    addresses: LinkBody,
+}
+
+#[derive(Serialize)]
+struct LinkBody {
+    url: String,
+    resource: String,
+}
+
+impl CustomerBody {
+    fn new(customer: Customer, app: &App, caller: &Caller) -> Self {
+        let published = caller.has(Quirk::V2PublishedFormats);
+        let date = |at: Timestamp| if published { at.to_rfc3339() } else { at.to_rfc2822() };
+        let credit = customer.store_credit;
+        let resource = format!("/customers/{}/addresses", customer.id.0);
+        Self {
+            id: customer.id.0,
+            company: customer.company,
+            first_name: customer.first_name,
+            last_name: customer.last_name,
+            email: customer.email,
+            phone: customer.phone,
+            form_fields: None,
+            date_created: date(customer.created_at),
+            date_modified: date(customer.modified_at),
+            store_credit: if published { credit.to_two_decimals() } else { credit.to_four_decimals() },
+            registration_ip_address: customer.registration_ip_address,
+            customer_group_id: customer.group.0,
+            notes: customer.notes,
+            tax_exempt_category: customer.tax_exempt_category,
+            reset_pass_on_login: customer.force_password_reset,
+            accepts_marketing: customer.accepts_review_emails,
+            addresses: LinkBody {
+                url: format!("{}/stores/{}/v2{resource}", app.settings.public_url, caller.store_hash()),
+                resource,
+            },
+        }
+    }
+}
+
+/// Every member a body may have; those published as read-only are ignored.
+const MEMBERS: &[&str] = &[
+    "_authentication",
+    "company",
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "store_credit",
+    "registration_ip_address",
+    "customer_group_id",
+    "notes",
+    "tax_exempt_category",
+    "id",
+    "date_created",
+    "date_modified",
+    "accepts_marketing",
+    "addresses",
+    "form_fields",
+    "reset_pass_on_login",
+];

@@ -1,0 +1,331 @@
+//! `GET`, `POST`, `PUT` and `DELETE /v3/customers`.
+
+
+use axum::{Extension, extract::State};
+use kernel::{ChannelId, CustomerId, Error, GroupId, Money, Scope, Timestamp, Violations, fold};
+use rest::{
+    App, Caller, NoContent, Routes, json,
+    v3::{Body, Cursors, Failure, Fields, Json, Meta, NoParams, Page, Pagination, Params, Reply, Window, Written},
+};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use super::{
+    filter::{Filter, Key, Order, Part, Place, Span, Text},
+    model::{Access, Changes, Customer, Password, Said},
+    ops::{self, Listing},
+};
+
+pub fn routes(routes: Routes) -> Routes {
+    const PATH: &str = "/customers";
+    routes
+        .v3()
+        .get(PATH, Scope::CustomersRead, list)
+        .post(PATH, Scope::CustomersModify, create)
+        .put_at_once(3, PATH, Scope::CustomersModify, update)
+        .delete(PATH, Scope::CustomersModify, delete)
+}
+
+async fn list(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    mut params: Params,
+) -> Reply<Json<Page<CustomerBody>>> {
+    let filter = filter(&mut params)?;
+    let order = params.choice("sort", SORTS)?.unwrap_or(NEWEST_FIRST);
+    let with_credit = params.include(INCLUDES)?.contains(&Include::StoreCredit);
+    let window = params.window()?;
+    let sent = params.finish()?;
+
+    let part = part(&window, order)?;
+    let listing = ops::list(&app, &caller, &filter, order, &part, window.limit).await;
+    let listing = listing.map_err(|error| match error {
+        Error::NotFound(_) => Window::lost_cursor(),
+        error => error.into(),
+    })?;
+    let meta = meta(&window, order, &listing, &sent);
+    let data = listing.customers.into_iter().map(|customer| CustomerBody::new(customer, with_credit));
+    Ok(Json(Page { data: data.collect(), meta }))
+}
+
+async fn create(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    _: NoParams,
+    body: Body,
+) -> Reply<Json<Written<CustomerBody>>> {
+    const TITLE: &str = "Create customers failed.";
+    let rows = body.rows(10, |fields| {
+        let mut said = said(fields);
+        said.email = Some(fields.required("email", json::text));
+        said.first_name = Some(fields.required("first_name", json::text));
+        said.last_name = Some(fields.required("last_name", json::text));
+        said.origin_channel = fields.optional("origin_channel_id", json::channel);
+        // No e-mail is ever sent; read, so that a wrong type is told.
+        fields.optional("trigger_account_created_notification", json::boolean);
+        fields.not_yet("addresses");
+        fields.not_yet("attributes");
+        said
+    })?;
+    let drafts = checked(rows, TITLE)?;
+    let refused = |error| refused(TITLE, ".customer_create", "creating", error);
+    let made = ops::create(&app, &caller, &drafts).await.map_err(refused)?;
+    Ok(Json(Written::new(made.into_iter().map(|customer| CustomerBody::new(customer, true)).collect())))
+}
+
+async fn update(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    _: NoParams,
+    body: Body,
+) -> Reply<Json<Written<CustomerBody>>> {
+    const TITLE: &str = "Update customers failed.";
+    let rows = body.rows(10, |fields| {
+        let id = CustomerId(fields.key("id", json::integer));
+        let mut said = said(fields);
+        said.email = fields.optional("email", json::text);
+        said.first_name = fields.optional("first_name", json::text);
+        said.last_name = fields.optional("last_name", json::text);
+        (id, said)
+    })?;
+    let (ids, said): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    let changes: Vec<_> = ids.into_iter().zip(checked(said, TITLE)?).collect();
+    let refused = |error| refused(TITLE, ".customer_update", "updating", error);
+    let changed = ops::update(&app, &caller, &changes).await.map_err(refused)?;
+    Ok(Json(Written::new(changed.into_iter().map(|customer| CustomerBody::new(customer, true)).collect())))
+}
+
+/// Without `id:in` nothing is deleted, and 204 is the answer all the same, as published.
+async fn delete(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    mut params: Params,
+) -> Reply<NoContent> {
+    let ids = params.integers("id:in")?.unwrap_or_default();
+    params.finish()?;
+    let ids: Vec<_> = ids.into_iter().map(CustomerId).collect();
+    ops::delete(&app, &caller, &ids).await?;
+    Ok(NoContent)
+}
+
+/// What POST and PUT both read. Members that are published as read-only, or not published, are ignored.
+fn said(fields: &mut Fields<'_>) -> Said {
+    let authentication = fields.optional("authentication", |value| {
+        let value = json::object(value)?;
+        let reset = json::member(value, "force_password_reset", json::boolean)?;
+        Ok((reset, json::member(value, "new_password", json::text)?))
+    });
+    let (force_password_reset, password) = authentication.unwrap_or_default();
+    fields.not_yet("form_fields");
+    Said {
+        company: fields.optional("company", json::text),
+        phone: fields.optional("phone", json::text),
+        notes: fields.optional("notes", json::text),
+        tax_exempt_category: fields.optional("tax_exempt_category", json::text),
+        group: fields.optional("customer_group_id", json::integer).map(GroupId),
+        accepts_review_emails: fields.optional("accepts_product_review_abandoned_cart_emails", json::boolean),
+        store_credit: fields.optional("store_credit_amounts", store_credit).flatten(),
+        access: fields.nullable("channel_ids", json::list(json::channel)).map(access),
+        force_password_reset,
+        password: password.map(Password),
+        ..Said::default()
+    }
+}
+
+/// A list of amounts, of which there is one.
+fn store_credit(value: &Value) -> json::Read<Option<Money>> {
+    let amounts = json::list(|item| json::member(json::object(item)?, "amount", json::money))(value)?;
+    if amounts.len() > 1 { Err("error.maxLength".into()) } else { Ok(amounts.into_iter().flatten().next()) }
+}
+
+fn access(channels: Option<Vec<ChannelId>>) -> Access {
+    channels.map_or(Access::Global, |channels| Access::Channels(channels.into_iter().collect()))
+}
+
+/// Check each row; the first at fault is told, by its place.
+fn checked(rows: Vec<Said>, title: &str) -> Result<Vec<Changes>, Failure> {
+    let check = |(index, said)| {
+        Changes::new(said).map_err(|error| match error {
+            Error::Invalid(faults) => Failure::refused(title, in_words(faults).under(index)),
+            error => error.into(),
+        })
+    };
+    rows.into_iter().enumerate().map(check).collect()
+}
+
+/// The domain's field names as V3 has them.
+fn in_words(faults: Violations) -> Violations {
+    faults.renamed(|field| match field {
+        "password" => "authentication.new_password",
+        "store_credit" => "store_credit_amounts.0.amount",
+        same => same,
+    })
+}
+
+/// A refusal of the whole batch, as recorded: an address in use is told under a key that begins with a dot,
+/// an unknown customer under its place.
+fn refused(title: &str, key: &str, doing: &str, error: Error) -> Failure {
+    let mut faults = Violations::default();
+    match error {
+        Error::Taken { value, .. } => faults.add(key, format!("Error {doing} customers: email {value} already in use")),
+        Error::UnknownRow { index, what } => faults.add(format!("{index}.id"), format!("invalid {what} ID")),
+        error => return error.into(),
+    }
+    Failure::refused(title, faults)
+}
+
+fn filter(params: &mut Params) -> Result<Filter, Failure> {
+    let mut texts = Vec::new();
+    let folded = [("email:in", Text::EmailKey), ("name:in", Text::NameKey), ("company:in", Text::CompanyKey)];
+    for (name, text) in folded {
+        texts.extend(params.texts(name)?.map(|values| (text, values.iter().map(|value| fold(value)).collect())));
+    }
+    for (name, text) in [("phone:in", Text::Phone), ("registration_ip_address:in", Text::RegistrationIpAddress)] {
+        texts.extend(params.texts(name)?.map(|values| (text, values)));
+    }
+    let parts = params.texts("name:like")?;
+    Ok(Filter {
+        ids: params.integers("id:in")?.map(|ids| ids.into_iter().map(CustomerId).collect()),
+        groups: params.integers("customer_group_id:in")?.map(|ids| ids.into_iter().map(GroupId).collect()),
+        texts,
+        name_parts: parts.map(|parts| parts.iter().map(|part| fold(part)).collect()),
+        created: span(params, "date_created:min", "date_created:max", "date_created")?,
+        modified: span(params, "date_modified:min", "date_modified:max", "date_modified")?,
+        ..Filter::default()
+    })
+}
+
+fn span(params: &mut Params, min: &str, max: &str, equal: &str) -> Result<Span, Failure> {
+    Ok(Span::new(params.when(min)?, params.when(max)?, params.when(equal)?))
+}
+
+/// The asked part: a page by its number, or what lies beside a cursor.
+fn part(window: &Window, order: Order) -> Result<Part, Failure> {
+    match (&window.before, &window.after) {
+        (Some(cursor), _) => Ok(Part::Before(place(cursor, order)?)),
+        (None, Some(cursor)) => Ok(Part::After(place(cursor, order)?)),
+        (None, None) => Ok(Part::Offset((window.page - 1) * window.limit)),
+    }
+}
+
+/// Read a cursor of this order (ruling 12).
+fn place(cursor: &str, order: Order) -> Result<Place, Failure> {
+    let cursor = Window::cursor(cursor)?;
+    let number = |name: &str| cursor.get(name).and_then(Value::as_i64);
+    let id = number("id").map(CustomerId).ok_or_else(Window::lost_cursor)?;
+    let date = match order.by {
+        Key::Created | Key::Modified => Some(number("date").map(Timestamp).ok_or_else(Window::lost_cursor)?),
+        Key::Id | Key::LastName => None,
+    };
+    Ok(Place { id, date })
+}
+
+/// The cursor of a row. No personal data goes into it: a URL ends up in logs (ruling 12).
+fn cursor(customer: &Customer, order: Order) -> Value {
+    match order.by {
+        Key::Id | Key::LastName => json!({"id": customer.id.0}),
+        Key::Created => json!({"id": customer.id.0, "date": customer.created_at.0}),
+        Key::Modified => json!({"id": customer.id.0, "date": customer.modified_at.0}),
+    }
+}
+
+/// Both blocks on the first page, one on the others (observed.md 6).
+fn meta(window: &Window, order: Order, listing: &Listing, sent: &str) -> Meta {
+    let count = listing.customers.len();
+    let pagination = listing.total.map(|total| Pagination::new(window, count, total));
+    let has_cursors = pagination.is_none() || window.page == 1;
+    let ends = listing.customers.first().zip(listing.customers.last());
+    let ends = ends.map(|(first, last)| (cursor(first, order), cursor(last, order)));
+    let cursor_pagination = has_cursors.then(|| Cursors::new(window, count, ends, listing.more, sent));
+    Meta { pagination, cursor_pagination }
+}
+
+/// A customer as V3 shows it, in the recorded order (observed.md 4.1).
+#[derive(Serialize)]
+struct CustomerBody {
+    id: i64,
+    authentication: AuthenticationBody,
+    company: String,
+    customer_group_id: i64,
+    email: String,
+    first_name: String,
+    last_name: String,
+    notes: String,
+    phone: String,
+    registration_ip_address: String,
+    tax_exempt_category: String,
+    date_created: String,
+    date_modified: String,
+    accepts_product_review_abandoned_cart_emails: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store_credit_amounts: Option<[CreditBody; 1]>,
+    origin_channel_id: i64,
+    channel_ids: Option<Vec<i64>>,
+}
+
+#[derive(Serialize)]
+struct AuthenticationBody {
+    force_password_reset: bool,
+}
+
+#[derive(Serialize)]
+struct CreditBody {
+    #[serde(serialize_with = "amount")]
+    amount: Money,
+}
+
+impl CustomerBody {
+    /// Store credit is shown where something was written, or where it was asked for.
+    fn new(customer: Customer, with_credit: bool) -> Self {
+        let channels = match customer.access {
+            Access::Global => None,
+            Access::Channels(channels) => Some(channels.into_iter().map(|channel| channel.0).collect()),
+        };
+        Self {
+            id: customer.id.0,
+            authentication: AuthenticationBody { force_password_reset: customer.force_password_reset },
+            company: customer.company,
+            customer_group_id: customer.group.0,
+            email: customer.email,
+            first_name: customer.first_name,
+            last_name: customer.last_name,
+            notes: customer.notes,
+            phone: customer.phone,
+            registration_ip_address: customer.registration_ip_address,
+            tax_exempt_category: customer.tax_exempt_category,
+            date_created: customer.created_at.to_rfc3339(),
+            date_modified: customer.modified_at.to_rfc3339(),
+            accepts_product_review_abandoned_cart_emails: customer.accepts_review_emails,
+            store_credit_amounts: with_credit.then_some([CreditBody { amount: customer.store_credit }]),
+            origin_channel_id: customer.origin_channel.0,
+            channel_ids: channels,
+        }
+    }
+}
+
+/// A JSON number with no digit more than it needs: `0`, `43.15`.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn amount<S: Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::Error> {
+    let number: serde_json::Number = money.to_shortest().parse().map_err(serde::ser::Error::custom)?;
+    number.serialize(serializer)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Include {
+    StoreCredit,
+}
+
+/// The published values whose data exists so far.
+const INCLUDES: &[(&str, Include)] = &[("storecredit", Include::StoreCredit)];
+
+const SORTS: &[(&str, Order)] = &[
+    ("date_created:asc", Order { by: Key::Created, descending: false }),
+    ("date_created:desc", Order { by: Key::Created, descending: true }),
+    ("last_name:asc", Order { by: Key::LastName, descending: false }),
+    ("last_name:desc", Order { by: Key::LastName, descending: true }),
+    ("date_modified:asc", Order { by: Key::Modified, descending: false }),
+    ("date_modified:desc", Order { by: Key::Modified, descending: true }),
+];
+
+/// Recorded: without `sort`, the newest id comes first.
+const NEWEST_FIRST: Order = Order { by: Key::Id, descending: true };

@@ -1,0 +1,42 @@
+use kernel::CustomerId;
+
+/// Something that happened which a webhook may tell of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A customer was made.
+    CustomerCreated(CustomerId),
+    /// A customer was changed (not its addresses).
+    CustomerUpdated(CustomerId),
+    /// A customer was deleted.
+    CustomerDeleted(CustomerId),
+}
+
+impl Event {
+    /// The scope a webhook subscribes to.
+    #[must_use]
+    pub fn scope(self) -> &'static str {
+        match self {
+            Self::CustomerCreated(_) => "store/customer/created",
+            Self::CustomerUpdated(_) => "store/customer/updated",
+            Self::CustomerDeleted(_) => "store/customer/deleted",
+        }
+    }
+
+    /// The customer (or other root) whose events keep their order.
+    #[must_use]
+    pub fn subject(self) -> i64 {
+        match self {
+            Self::CustomerCreated(id) | Self::CustomerUpdated(id) | Self::CustomerDeleted(id) => id.0,
+        }
+    }
+
+    /// The body's `data` member, as recorded (webhooks.md).
+    #[must_use]
+    pub fn data(self) -> String {
+        match self {
+            Self::CustomerCreated(id) | Self::CustomerUpdated(id) | Self::CustomerDeleted(id) => {
+                format!(r#"{{"type":"customer","id":{}}}"#, id.0)
+            }
+        }
+    }
+}
