@@ -1,0 +1,77 @@
+use axum::http::{
+    Request, Uri,
+    header::{ACCEPT, HeaderValue},
+    uri::PathAndQuery,
+};
+
+/// Bring a path into the form that routes have: `//` collapses, one `/` at the end is dropped, V2's `.json`
+/// is dropped. V2's `.xml` is an `Accept` that admits no JSON (ruling 31).
+pub(crate) fn clean<B>(mut request: Request<B>) -> Request<B> {
+    let path = request.uri().path();
+    let wants_xml = is_v2(path) && path.ends_with(".xml");
+    if wants_xml {
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/xml"));
+    }
+    if let Some(uri) = cleaned(request.uri()) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+fn is_v2(path: &str) -> bool {
+    path.starts_with("/stores/") && path.contains("/v2/")
+}
+
+/// The clean form, if it differs.
+fn cleaned(uri: &Uri) -> Option<Uri> {
+    let path = uri.path();
+    let doubled = path.contains("//");
+    let slashed = path.len() > 1 && path.ends_with('/');
+    let suffixed = path.ends_with(".json") || path.ends_with(".xml");
+    if !doubled && !slashed && !suffixed {
+        return None;
+    }
+    let mut clean = String::with_capacity(uri.path().len());
+    for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+        clean.push('/');
+        clean.push_str(segment);
+    }
+    if is_v2(&clean) {
+        let bare = clean.strip_suffix(".json").or_else(|| clean.strip_suffix(".xml"));
+        clean.truncate(bare.map_or(clean.len(), str::len));
+    }
+    if clean.is_empty() {
+        clean.push('/');
+    }
+    if let Some(query) = uri.query() {
+        clean.push('?');
+        clean.push_str(query);
+    }
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(clean).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(uri: &str, expected: Option<&str>) {
+        let clean = cleaned(&uri.parse().unwrap()).map(|uri| uri.to_string());
+        assert_eq!(clean.as_deref(), expected);
+    }
+
+    #[test]
+    fn paths_are_brought_into_the_form_of_routes() {
+        check("/stores/acme/v3/customers", None);
+        check("/stores/acme/v3/customers/?page=1", Some("/stores/acme/v3/customers?page=1"));
+        check("/stores/acme/v3//customers//addresses", Some("/stores/acme/v3/customers/addresses"));
+        check("/stores/acme/v2/customers/5.json", Some("/stores/acme/v2/customers/5"));
+        check("/stores/acme/v2/customers.json/", Some("/stores/acme/v2/customers"));
+        check("/stores/acme/v2/customers.xml", Some("/stores/acme/v2/customers"));
+        check("/stores/acme/v3/customers.json", Some("/stores/acme/v3/customers.json"));
+        check("//", Some("/"));
+        check("/", None);
+    }
+}
