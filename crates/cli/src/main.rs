@@ -1,1 +1,60 @@
-fn main() {}
+//! The command line: reads configuration, and hands over to the rooms that know what to do with it.
+
+mod account;
+mod certificates;
+mod dev;
+mod doctor;
+mod log;
+mod open;
+mod options;
+mod people;
+mod serve;
+mod store;
+
+use std::{error::Error, process::ExitCode};
+
+use clap::Parser as _;
+
+use crate::options::{Command, Options};
+
+/// What a command may end with: words for the operator.
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    match runtime.block_on(run(options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&*error),
+    }
+}
+
+async fn run(options: Options) -> Outcome {
+    let shared = options.shared;
+    match options.command {
+        Command::Serve(options) => serve::run(&shared, options).await,
+        Command::Dev(options) => dev::run(&shared, options).await,
+        Command::Store(command) => store::run(&shared, command).await,
+        Command::Account(command) => account::run(&shared, command).await,
+        Command::Migrate => open::migrate(&shared).await,
+        Command::Doctor => doctor::run(&shared).await,
+    }
+}
+
+/// Say why, with the causes below it.
+fn fail(error: &(dyn Error + 'static)) -> ExitCode {
+    let mut text = format!("custodia: {error}");
+    let mut below = error.source();
+    while let Some(cause) = below {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        below = cause.source();
+    }
+    eprintln!("{text}");
+    ExitCode::FAILURE
+}

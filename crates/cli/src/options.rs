@@ -1,0 +1,158 @@
+//! Every option, and the `CUSTODIA_*` variable that stands for it.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use access::Plan;
+use clap::{Args, Parser, Subcommand};
+
+use crate::log;
+
+/// A self-hosted server for a store's customers and their consent.
+#[derive(Parser)]
+#[command(name = "custodia", version, about, max_term_width = 100)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands; may stand before or after the command's name.
+#[derive(Args)]
+pub(crate) struct Shared {
+    /// Where the data is: sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE
+    #[arg(
+        long,
+        global = true,
+        env = "CUSTODIA_DATABASE",
+        default_value = "sqlite:custodia.db",
+        hide_env_values = true,
+        value_name = "ADDRESS"
+    )]
+    pub(crate) database: String,
+    /// The installation's key, under which client secrets are sealed. On SQLite it is made beside the
+    /// database when absent; on PostgreSQL it is custodia.key in this directory
+    #[arg(long, global = true, env = "CUSTODIA_SECRET_KEY_FILE", value_name = "FILE")]
+    pub(crate) secret_key_file: Option<PathBuf>,
+    /// What is logged, to the standard error
+    #[arg(long, global = true, env = "CUSTODIA_LOG", default_value = "info", value_name = "LEVEL")]
+    pub(crate) log: log::Level,
+    /// How log lines are written
+    #[arg(long, global = true, env = "CUSTODIA_LOG_FORMAT", default_value = "json", value_name = "FORMAT")]
+    pub(crate) log_format: log::Format,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Answer requests until told to stop
+    Serve(ServeOptions),
+    /// Start at once with a demo store, 50 customers and a printed token
+    Dev(DevOptions),
+    /// Make, list and delete stores, and choose their quirks
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Make, list and revoke API accounts
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Bring the database up to this version; every command does so too
+    Migrate,
+    /// Print what a bug report needs: versions, database, clock, permissions; no secrets
+    Doctor,
+}
+
+#[derive(Args)]
+pub(crate) struct ServeOptions {
+    /// The address to answer on
+    #[arg(long, env = "CUSTODIA_LISTEN", default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
+    pub(crate) listen: SocketAddr,
+    /// Where callers reach this server; V2 bodies link to it [default: the address it listens on]
+    #[arg(long, env = "CUSTODIA_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// A certificate chain in PEM, to speak TLS without a proxy
+    #[arg(long, env = "CUSTODIA_TLS_CERT", requires = "tls_key", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key in PEM
+    #[arg(long, env = "CUSTODIA_TLS_KEY", requires = "tls_cert", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// The longest request body, in bytes
+    #[arg(long, env = "CUSTODIA_BODY_LIMIT", default_value_t = 1 << 20, value_name = "BYTES")]
+    pub(crate) body_limit: usize,
+}
+
+#[derive(Args)]
+pub(crate) struct DevOptions {
+    /// The port on this machine [default: 8080, or 443 with --tls]
+    #[arg(long, env = "CUSTODIA_PORT")]
+    pub(crate) port: Option<u16>,
+    /// The access token, instead of a new one
+    #[arg(long, env = "CUSTODIA_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Keep the data in this SQLite file, instead of forgetting it
+    #[arg(long, env = "CUSTODIA_KEEP", value_name = "FILE")]
+    pub(crate) keep: Option<PathBuf>,
+    /// Forget what the kept file holds, and begin anew
+    #[arg(long, env = "CUSTODIA_RESET", requires = "keep")]
+    pub(crate) reset: bool,
+    /// Which demo data: the same number gives the same data
+    #[arg(long, env = "CUSTODIA_SEED", default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
+    /// Serve <https://api.bigcommerce.com> with a certificate of a local authority
+    #[arg(long, env = "CUSTODIA_TLS")]
+    pub(crate) tls: bool,
+    /// Where the local authority is kept [default: ~/.local/share/custodia]
+    #[arg(long, env = "CUSTODIA_TLS_DIR", value_name = "DIRECTORY")]
+    pub(crate) tls_dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Make a store
+    Create {
+        /// Its name in every path: 1 to 64 letters, digits, - or _
+        hash: String,
+        /// How much its API accounts may send: unlimited, 150/30s or 450/30s
+        #[arg(long, env = "CUSTODIA_PLAN", default_value_t = Plan::Unlimited)]
+        plan: Plan,
+    },
+    /// List the stores
+    List,
+    /// Delete a store and all it holds, also while a server runs
+    Delete {
+        /// Its name
+        hash: String,
+    },
+    /// Show or choose a store's quirks (docs/quirks.md)
+    Quirks {
+        /// The store's name
+        hash: String,
+        /// `faithful` for those the real service has, or NAME=on, NAME=off
+        change: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Make an API account and print its credentials, this once
+    Create {
+        /// The store it may call
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+        /// What it may do there, by the published name (`store_v2_customers`, …); may be repeated
+        #[arg(long = "scope", env = "CUSTODIA_SCOPE", value_name = "NAME", value_delimiter = ',', required = true)]
+        scopes: Vec<String>,
+        /// Print one JSON object: client_id, client_secret, access_token
+        #[arg(long, env = "CUSTODIA_JSON")]
+        json: bool,
+    },
+    /// List a store's API accounts
+    List {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+    },
+    /// Take an account's token back, for good
+    Revoke {
+        /// The account's client id, as `list` shows it
+        client_id: String,
+    },
+}

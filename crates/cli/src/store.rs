@@ -1,0 +1,71 @@
+//! `custodia store`
+
+use access::{Quirk, Quirks, stores};
+use kernel::{Error, SystemChance, SystemClock};
+use sql::Db;
+
+use crate::{
+    Outcome, open,
+    options::{Shared, StoreCommand},
+};
+
+pub(crate) async fn run(shared: &Shared, command: StoreCommand) -> Outcome {
+    let db = open::database(&shared.database).await?;
+    match command {
+        StoreCommand::Create { hash, plan } => {
+            let store = stores::create(&db, &SystemClock, &SystemChance, &hash, plan).await;
+            store.map_err(|error| in_words(error, &hash))?;
+            println!("made store {hash}");
+        }
+        StoreCommand::List => list(&db).await?,
+        StoreCommand::Delete { hash } => {
+            let deleted = resources::stores::ops::delete(&db, &SystemClock, &hash).await;
+            deleted.map_err(|error| in_words(error, &hash))?;
+            println!("deleted store {hash}");
+        }
+        StoreCommand::Quirks { hash, change } => quirks(&db, &hash, change.as_deref()).await?,
+    }
+    Ok(db.close().await?)
+}
+
+async fn list(db: &Db) -> Outcome {
+    for store in stores::list(db).await? {
+        let state = if store.deleted { "being deleted" } else { "open" };
+        println!("{}\t{}\t{}\t{state}", store.hash, store.plan, store.created_at.to_rfc3339());
+    }
+    Ok(())
+}
+
+async fn quirks(db: &Db, hash: &str, change: Option<&str>) -> Outcome {
+    let store = match change {
+        None => stores::find(db, hash).await,
+        Some("faithful") => stores::set_quirks(db, hash, |_| Quirks::faithful()).await,
+        Some(change) => {
+            let (name, on) = match change.split_once('=') {
+                Some((name, "on")) => (name, true),
+                Some((name, "off")) => (name, false),
+                _ => return Err(format!("{change}: say faithful, NAME=on or NAME=off").into()),
+            };
+            let quirk: Quirk = name.parse()?;
+            stores::set_quirks(db, hash, |quirks| quirks.with(quirk, on)).await
+        }
+    };
+    let quirks = store.map_err(|error| in_words(error, hash))?.quirks;
+    for quirk in Quirk::ALL {
+        println!("{}={}", quirk.name(), if quirks.has(quirk) { "on" } else { "off" });
+    }
+    Ok(())
+}
+
+/// The domain's refusals in words for an operator.
+pub(crate) fn in_words(error: Error, hash: &str) -> Box<dyn std::error::Error + Send + Sync> {
+    match error {
+        Error::NotFound(what) => format!("there is no {what} {hash}").into(),
+        Error::Taken { .. } => format!("there is already a store {hash}").into(),
+        Error::Invalid(faults) => {
+            let faults = faults.into_map().into_iter().map(|(field, rule)| format!("{field} {rule}"));
+            faults.collect::<Vec<_>>().join("; ").into()
+        }
+        error => error.into(),
+    }
+}
