@@ -28,7 +28,10 @@ pub async fn create(
     let id = AccountId(clock.now().0 << 8 | i64::from(chance.number() & 0xff));
     let now = clock.now();
     db.write(async |tx| {
-        let store = rows::store(tx, hash).await?.filter(|store| !store.deleted).ok_or(Error::NotFound("store"))?;
+        let store = rows::store(tx, hash)
+            .await?
+            .filter(|store| !store.deleted)
+            .ok_or(Error::NotFound("store"))?;
         if rows::live_account(tx, &digest).await?.is_some() {
             return Err(Error::Taken { field: "access_token", value: "(not shown)".to_owned() });
         }
@@ -102,7 +105,11 @@ pub async fn open_seal(db: &Db, chance: &dyn Chance, path: &Path) -> Result<Seal
             Ok::<_, Error>(rows::key_check(tx).await?)
         })
         .await?;
-    if claimed == seal.check() { Ok(seal) } else { Err(Error::internal(SealError::WrongKey(path.to_owned()))) }
+    if claimed == seal.check() {
+        Ok(seal)
+    } else {
+        Err(Error::internal(SealError::WrongKey(path.to_owned())))
+    }
 }
 
 /// What a token is found by.
@@ -119,7 +126,9 @@ fn letters(chance: &dyn Chance) -> String {
         chance.fill(&mut bytes);
         // Bytes from 252 on are thrown away: 252 is the last multiple of 36, and every letter is as likely.
         let fair = bytes.into_iter().filter(|byte| *byte < 252);
-        text.extend(fair.take(31 - text.len()).map(|byte| char::from(ALPHABET[usize::from(byte) % 36])));
+        text.extend(
+            fair.take(31 - text.len()).map(|byte| char::from(ALPHABET[usize::from(byte) % 36])),
+        );
     }
     text
 }

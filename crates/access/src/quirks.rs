@@ -42,7 +42,10 @@ impl Quirks {
     /// Those the real service has.
     #[must_use]
     pub fn faithful() -> Self {
-        Quirk::ALL.into_iter().filter(|quirk| quirk.is_real()).fold(Self::default(), |on, quirk| on.with(quirk, true))
+        Quirk::ALL
+            .into_iter()
+            .filter(|quirk| quirk.is_real())
+            .fold(Self::default(), |on, quirk| on.with(quirk, true))
     }
 
     /// Whether this one is on.
@@ -83,7 +86,9 @@ impl FromStr for Quirks {
     type Err = String;
 
     fn from_str(names: &str) -> Result<Self, String> {
-        names.split_whitespace().try_fold(Self::default(), |on, name| Ok(on.with(name.parse()?, true)))
+        names
+            .split_whitespace()
+            .try_fold(Self::default(), |on, name| Ok(on.with(name.parse()?, true)))
     }
 }
 
@@ -93,7 +98,9 @@ mod tests {
 
     #[test]
     fn quirks_survive_the_database_and_faithful_is_what_the_real_service_has() {
-        let both = Quirks::default().with(Quirk::ConsentTimeOfCall, true).with(Quirk::V2PublishedFormats, true);
+        let both = Quirks::default()
+            .with(Quirk::ConsentTimeOfCall, true)
+            .with(Quirk::V2PublishedFormats, true);
         assert_eq!(both.to_string().parse(), Ok(both));
         assert_eq!(Quirks::faithful().to_string(), "consent_time_of_call");
         assert_eq!("".parse(), Ok(Quirks::default()));

@@ -25,7 +25,8 @@ pub struct Allowance {
 
 impl Allowance {
     /// What a store without a limit is told: a quota that nobody reaches.
-    pub const UNLIMITED: Self = Self { left: i32::MAX as u32, quota: i32::MAX as u32, reset_ms: Plan::WINDOW_MS };
+    pub const UNLIMITED: Self =
+        Self { left: i32::MAX as u32, quota: i32::MAX as u32, reset_ms: Plan::WINDOW_MS };
 
     /// Whole seconds until the window ends, at least 1: the `X-Retry-After` of a 429.
     #[must_use]
@@ -50,7 +51,8 @@ impl Window {
             *self = Self { opened_at: now, taken: 0 };
         }
         let age_ms = (now.0 - self.opened_at.0) / 1000;
-        let allowance = |taken| Allowance { left: quota - taken, quota, reset_ms: Plan::WINDOW_MS - age_ms };
+        let allowance =
+            |taken| Allowance { left: quota - taken, quota, reset_ms: Plan::WINDOW_MS - age_ms };
         if self.taken >= quota {
             return Err(allowance(quota));
         }
@@ -71,7 +73,12 @@ struct State {
 
 impl Limiter {
     /// Take one request off the account's window. `Err` when none is left: the caller is told 429.
-    pub fn take(&self, account: AccountId, plan: Plan, now: Timestamp) -> Result<Allowance, Allowance> {
+    pub fn take(
+        &self,
+        account: AccountId,
+        plan: Plan,
+        now: Timestamp,
+    ) -> Result<Allowance, Allowance> {
         let Some(quota) = plan.quota() else { return Ok(Allowance::UNLIMITED) };
         let mut state = self.lock();
         state.windows.entry(account).or_insert(Window { opened_at: now, taken: 0 }).take(quota, now)
@@ -80,7 +87,12 @@ impl Limiter {
     /// Begin a request of an operation that admits `most` at once; its place is free again when the
     /// returned guard is dropped. `None` when there is no place.
     #[must_use]
-    pub fn enter(&self, account: AccountId, operation: &'static str, most: u32) -> Option<InFlight> {
+    pub fn enter(
+        &self,
+        account: AccountId,
+        operation: &'static str,
+        most: u32,
+    ) -> Option<InFlight> {
         let key = (account, operation);
         let mut state = self.lock();
         let running = state.in_flight.entry(key).or_insert(0);

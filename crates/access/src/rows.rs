@@ -9,21 +9,29 @@ use crate::{Account, Plan, Quirks, Store};
 
 /// How often stores and accounts have been changed.
 pub(crate) async fn revision(tx: &mut ReadTx) -> Result<i64> {
-    let (revision,) = tx.query("SELECT access_revision FROM installation WHERE installation_id = 1").fetch_one().await?;
+    let (revision,) = tx
+        .query("SELECT access_revision FROM installation WHERE installation_id = 1")
+        .fetch_one()
+        .await?;
     Ok(revision)
 }
 
 /// Tell every server that stores or accounts have changed.
 pub(crate) async fn count_change(tx: &mut WriteTx) -> Result<()> {
-    tx.query("UPDATE installation SET access_revision = access_revision + 1 WHERE installation_id = 1")
-        .execute()
-        .await?;
+    tx.query(
+        "UPDATE installation SET access_revision = access_revision + 1 WHERE installation_id = 1",
+    )
+    .execute()
+    .await?;
     Ok(())
 }
 
 /// The digest of the installation's key; empty while there is none.
 pub(crate) async fn key_check(tx: &mut ReadTx) -> Result<String> {
-    let (check,) = tx.query("SELECT key_check FROM installation WHERE installation_id = 1").fetch_one().await?;
+    let (check,) = tx
+        .query("SELECT key_check FROM installation WHERE installation_id = 1")
+        .fetch_one()
+        .await?;
     Ok(check)
 }
 
@@ -38,15 +46,19 @@ pub(crate) async fn claim_key(tx: &mut WriteTx, check: &str) -> Result<()> {
 
 /// Every store, in the order of their hashes.
 pub(crate) async fn stores(tx: &mut ReadTx) -> Result<Vec<Store>> {
-    tx.query("SELECT store_id, hash, plan, quirks, created_at, deleted_at FROM store ORDER BY hash").fetch_all().await
+    tx.query("SELECT store_id, hash, plan, quirks, created_at, deleted_at FROM store ORDER BY hash")
+        .fetch_all()
+        .await
 }
 
 /// The store of this hash, alive or on its way out.
 pub(crate) async fn store(tx: &mut ReadTx, hash: &str) -> Result<Option<Store>> {
-    tx.query("SELECT store_id, hash, plan, quirks, created_at, deleted_at FROM store WHERE hash = $1")
-        .bind(hash)
-        .fetch_optional()
-        .await
+    tx.query(
+        "SELECT store_id, hash, plan, quirks, created_at, deleted_at FROM store WHERE hash = $1",
+    )
+    .bind(hash)
+    .fetch_optional()
+    .await
 }
 
 /// Add a store, unless its hash or its number is taken.
@@ -79,7 +91,11 @@ pub(crate) async fn update_store(tx: &mut WriteTx, store: &Store) -> Result<()> 
 
 /// Close a store for good; its rows are removed afterwards.
 pub(crate) async fn close_store(tx: &mut WriteTx, store: StoreId, at: Timestamp) -> Result<()> {
-    tx.query("UPDATE store SET deleted_at = $2 WHERE store_id = $1 AND deleted_at = 0").bind(store).bind(at).execute().await?;
+    tx.query("UPDATE store SET deleted_at = $2 WHERE store_id = $1 AND deleted_at = 0")
+        .bind(store)
+        .bind(at)
+        .execute()
+        .await?;
     Ok(())
 }
 
@@ -129,7 +145,12 @@ pub(crate) async fn accounts_of(tx: &mut ReadTx, store: StoreId) -> Result<Vec<H
 }
 
 /// Add an account.
-pub(crate) async fn insert_account(tx: &mut WriteTx, account: &Account, sealed_secret: &[u8], token_sha256: &[u8]) -> Result<()> {
+pub(crate) async fn insert_account(
+    tx: &mut WriteTx,
+    account: &Account,
+    sealed_secret: &[u8],
+    token_sha256: &[u8],
+) -> Result<()> {
     tx.query(
         "INSERT INTO account
              (account_id, store_id, client_id, client_secret, token_sha256, scopes, created_at, revoked_at)
@@ -148,7 +169,11 @@ pub(crate) async fn insert_account(tx: &mut WriteTx, account: &Account, sealed_s
 }
 
 /// Take an account's token back. Whether there was one to take.
-pub(crate) async fn revoke_account(tx: &mut WriteTx, client_id: &str, at: Timestamp) -> Result<bool> {
+pub(crate) async fn revoke_account(
+    tx: &mut WriteTx,
+    client_id: &str,
+    at: Timestamp,
+) -> Result<bool> {
     let revoked = tx
         .query("UPDATE account SET revoked_at = $2 WHERE client_id = $1 AND revoked_at = 0")
         .bind(client_id)
@@ -160,7 +185,10 @@ pub(crate) async fn revoke_account(tx: &mut WriteTx, client_id: &str, at: Timest
 
 /// Remove the account of a token.
 pub(crate) async fn delete_account(tx: &mut WriteTx, token_sha256: &[u8]) -> Result<()> {
-    tx.query("DELETE FROM account WHERE token_sha256 = $1").bind(token_sha256.to_vec()).execute().await?;
+    tx.query("DELETE FROM account WHERE token_sha256 = $1")
+        .bind(token_sha256.to_vec())
+        .execute()
+        .await?;
     Ok(())
 }
 
@@ -196,8 +224,14 @@ impl FromRow for Store {
         Ok(Self {
             id: row.get("store_id")?,
             hash: row.get("hash")?,
-            plan: row.get::<String>("plan")?.parse::<Plan>().map_err(|why| sql::Error::column("plan", why))?,
-            quirks: row.get::<String>("quirks")?.parse::<Quirks>().map_err(|why| sql::Error::column("quirks", why))?,
+            plan: row
+                .get::<String>("plan")?
+                .parse::<Plan>()
+                .map_err(|why| sql::Error::column("plan", why))?,
+            quirks: row
+                .get::<String>("quirks")?
+                .parse::<Quirks>()
+                .map_err(|why| sql::Error::column("quirks", why))?,
             created_at: row.get("created_at")?,
             deleted: deleted_at.0 != 0,
         })

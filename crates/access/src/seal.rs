@@ -68,7 +68,9 @@ impl Seal {
     }
 
     fn new(key: &[u8; 32]) -> Self {
-        let check = hex(&Sha256::new().chain_update(b"custodia key check\0").chain_update(key).finalize()[..16]);
+        let check =
+            hex(&Sha256::new().chain_update(b"custodia key check\0").chain_update(key).finalize()
+                [..16]);
         Self { cipher: XChaCha20Poly1305::new(key.into()), check }
     }
 
@@ -79,12 +81,17 @@ impl Seal {
     }
 
     /// Seal a text that belongs to `owner`.
+    ///
+    /// # Panics
+    ///
+    /// For a text of more than 256 GiB, which the cipher cannot seal.
     #[must_use]
     pub fn seal(&self, owner: &str, text: &str, chance: &dyn Chance) -> Vec<u8> {
         let mut nonce = [0; 24];
         chance.fill(&mut nonce);
         let payload = Payload { msg: text.as_bytes(), aad: owner.as_bytes() };
-        let sealed = self.cipher.encrypt(&nonce.into(), payload).expect("a short text can always be sealed");
+        let sealed =
+            self.cipher.encrypt(&nonce.into(), payload).expect("a short text can always be sealed");
         [&nonce[..], &sealed].concat()
     }
 

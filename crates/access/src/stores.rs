@@ -6,7 +6,13 @@ use sql::Db;
 use crate::{Plan, Quirks, Store, is_store_hash, rows};
 
 /// Make a store. `Taken` when the hash is in use, also by a store that is being deleted.
-pub async fn create(db: &Db, clock: &dyn Clock, chance: &dyn Chance, hash: &str, plan: Plan) -> Result<Store> {
+pub async fn create(
+    db: &Db,
+    clock: &dyn Clock,
+    chance: &dyn Chance,
+    hash: &str,
+    plan: Plan,
+) -> Result<Store> {
     if !is_store_hash(hash) {
         return Err(Error::invalid("hash", "must be 1 to 64 letters, digits, '-' or '_'"));
     }

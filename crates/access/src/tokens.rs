@@ -38,19 +38,25 @@ impl Tokens {
             return Ok(Some(Arc::clone(account)));
         }
         // Unknown here may be new there: made by the command line less than a quarter of a second ago.
-        let held = self.db.read(async |tx| Ok::<_, kernel::Error>(rows::live_account(tx, &digest).await?)).await?;
+        let held = self
+            .db
+            .read(async |tx| Ok::<_, kernel::Error>(rows::live_account(tx, &digest).await?))
+            .await?;
         Ok(held.map(|held| Arc::new(held.account)))
     }
 
     /// Read the accounts again if anything about stores or accounts has changed.
     pub async fn refresh(&self) -> Result<()> {
-        let revision = self.db.read(async |tx| Ok::<_, kernel::Error>(rows::revision(tx).await?)).await?;
+        let revision =
+            self.db.read(async |tx| Ok::<_, kernel::Error>(rows::revision(tx).await?)).await?;
         if revision == self.known.load().revision {
             return Ok(());
         }
         let (revision, held) = self
             .db
-            .snapshot(async |tx| Ok::<_, kernel::Error>((rows::revision(tx).await?, rows::live_accounts(tx).await?)))
+            .snapshot(async |tx| {
+                Ok::<_, kernel::Error>((rows::revision(tx).await?, rows::live_accounts(tx).await?))
+            })
             .await?;
         let by_digest = held.into_iter().filter_map(|held| {
             let digest = held.token_sha256.try_into().ok()?;
@@ -65,16 +71,17 @@ impl Tokens {
         let mut failures = 0;
         loop {
             tokio::time::sleep(POLL).await;
-            match tokio::time::timeout(POLL, self.refresh()).await {
-                Ok(Ok(())) => failures = 0,
-                Ok(Err(_)) | Err(_) => {
-                    failures += 1;
-                    // Two polls and their waits make a second: what is held may be out of date.
-                    if failures == 2 {
-                        tracing::warn!("the accounts cannot be read; each request asks the database until they can");
-                        self.known.store(Arc::default());
-                    }
-                }
+            if let Ok(Ok(())) = tokio::time::timeout(POLL, self.refresh()).await {
+                failures = 0;
+                continue;
+            }
+            failures += 1;
+            // Two polls and their waits make a second: what is held may be out of date.
+            if failures == 2 {
+                tracing::warn!(
+                    "the accounts cannot be read; each request asks the database until they can"
+                );
+                self.known.store(Arc::default());
             }
         }
     }

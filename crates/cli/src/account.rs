@@ -18,7 +18,9 @@ pub(crate) async fn run(shared: &Shared, command: AccountCommand) -> Outcome {
                 format!("there is no scope {name}; there are: {}", Grants::NAMES.join(", "))
             })?;
             let seal = open::seal(shared, &db).await?;
-            let made = accounts::create(&db, &SystemClock, &SystemChance, &seal, &store, grants, None).await;
+            let made =
+                accounts::create(&db, &SystemClock, &SystemChance, &seal, &store, grants, None)
+                    .await;
             let (_, credentials) = made.map_err(|error| in_words(error, &store))?;
             if json {
                 let object = json!({
@@ -35,10 +37,16 @@ pub(crate) async fn run(shared: &Shared, command: AccountCommand) -> Outcome {
             }
         }
         AccountCommand::List { store } => {
-            for account in accounts::list(&db, &store).await.map_err(|error| in_words(error, &store))? {
+            for account in
+                accounts::list(&db, &store).await.map_err(|error| in_words(error, &store))?
+            {
                 let state = if account.revoked { "revoked" } else { "live" };
                 let scopes = account.grants.names().collect::<Vec<_>>().join(",");
-                println!("{}\t{}\t{scopes}\t{state}", account.client_id, account.created_at.to_rfc3339());
+                println!(
+                    "{}\t{}\t{scopes}\t{state}",
+                    account.client_id,
+                    account.created_at.to_rfc3339()
+                );
             }
         }
         AccountCommand::Revoke { client_id } => {

@@ -14,8 +14,9 @@ use std::{
 
 use kernel::{Clock, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    NameConstraints, SanType, date_time_ymd,
 };
 
 use crate::Outcome;
@@ -72,7 +73,8 @@ fn authority_params(now: Timestamp) -> CertificateParams {
 }
 
 fn leaf_params(now: Timestamp) -> Result<CertificateParams, rcgen::Error> {
-    let mut params = CertificateParams::new(vec!["api.bigcommerce.com".to_owned(), "localhost".to_owned()])?;
+    let mut params =
+        CertificateParams::new(vec!["api.bigcommerce.com".to_owned(), "localhost".to_owned()])?;
     params.distinguished_name = named("api.bigcommerce.com (Custodia)");
     params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
     params.subject_alt_names.push(SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)));
@@ -92,7 +94,8 @@ fn named(name: &str) -> DistinguishedName {
 /// From yesterday, for clocks that are behind, for so many days.
 fn valid(params: &mut CertificateParams, now: Timestamp, days: i64) {
     const DAY: i64 = 86_400;
-    let [(year, month, day), (last_year, last_month, last_day)] = [-1, days].map(|days| date(now.plus_seconds(days * DAY)));
+    let [(year, month, day), (last_year, last_month, last_day)] =
+        [-1, days].map(|days| date(now.plus_seconds(days * DAY)));
     params.not_before = date_time_ymd(year, month, day);
     params.not_after = date_time_ymd(last_year, last_month, last_day);
 }

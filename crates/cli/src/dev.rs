@@ -30,9 +30,10 @@ pub(crate) async fn run(shared: &Shared, options: DevOptions) -> Outcome {
     let db = open::database(&place.address()).await?;
     let credentials = furnish(&db, &place, &options).await?;
 
-    let certificate = match options.tls {
-        true => Some(certificates::issue(&tls_directory(&options)?, &SystemClock)?),
-        false => None,
+    let certificate = if options.tls {
+        Some(certificates::issue(&tls_directory(&options)?, &SystemClock)?)
+    } else {
+        None
     };
     let tls = match &certificate {
         Some(certificate) => Some(tls_config(&certificate.chain, &certificate.key)?),
@@ -50,8 +51,7 @@ pub(crate) async fn run(shared: &Shared, options: DevOptions) -> Outcome {
     let listener = Listener::bind(listen, tls).map_err(|error| cannot_listen(listen, &error))?;
     welcome(&url, &credentials, certificate.as_ref(), &place);
 
-    let format = if shared.log_format == Format::Json { Format::Text } else { shared.log_format };
-    let _log = log::start(shared.log, format);
+    let _log = log::start(shared.log, shared.log_format.unwrap_or(Format::Text));
     Ok(server::serve(app, listener, stop).await?)
 }
 
@@ -97,7 +97,8 @@ impl Place {
 
 /// Make what is not there yet: the store, its people, and an account for this run.
 async fn furnish(db: &Db, place: &Place, options: &DevOptions) -> Outcome<Credentials> {
-    let is_new = match stores::create(db, &SystemClock, &SystemChance, STORE, Plan::Unlimited).await {
+    let is_new = match stores::create(db, &SystemClock, &SystemChance, STORE, Plan::Unlimited).await
+    {
         Ok(_) => true,
         Err(Error::Taken { .. }) => false,
         Err(error) => return Err(error.into()),
@@ -108,7 +109,15 @@ async fn furnish(db: &Db, place: &Place, options: &DevOptions) -> Outcome<Creden
     if let Some(token) = &options.token {
         accounts::forget(db, token).await?;
     }
-    let made = accounts::create(db, &SystemClock, &SystemChance, &seal, STORE, all, options.token.as_deref());
+    let made = accounts::create(
+        db,
+        &SystemClock,
+        &SystemChance,
+        &seal,
+        STORE,
+        all,
+        options.token.as_deref(),
+    );
     let (_, credentials) = made.await?;
     if is_new {
         people::settle(db, &credentials.access_token, options.seed).await?;
@@ -120,7 +129,9 @@ fn welcome(url: &str, credentials: &Credentials, certificate: Option<&Certificat
     let token = &credentials.access_token;
     println!("Custodia answers on {url} with the store `{STORE}` and its 50 customers.");
     match place {
-        Place::Passing(_) => println!("What you change is forgotten when it stops; --keep FILE keeps it."),
+        Place::Passing(_) => {
+            println!("What you change is forgotten when it stops; --keep FILE keeps it.");
+        }
         Place::Kept(file) => println!("What you change is kept in {}.", file.display()),
     }
     println!("\n# .env");
@@ -129,7 +140,8 @@ fn welcome(url: &str, credentials: &Credentials, certificate: Option<&Certificat
     println!("BIGCOMMERCE_ACCESS_TOKEN={token}");
     println!("BIGCOMMERCE_CLIENT_ID={}", credentials.client_id);
     println!("BIGCOMMERCE_CLIENT_SECRET={}", credentials.client_secret);
-    let trust = certificate.map(|certificate| format!(" --cacert {}", certificate.authority.display()));
+    let trust =
+        certificate.map(|certificate| format!(" --cacert {}", certificate.authority.display()));
     let curl = format!("curl{} -H 'X-Auth-Token: {token}'", trust.unwrap_or_default());
     println!("\n# Try");
     println!("{curl} '{url}/stores/{STORE}/v3/customers?limit=3'");
@@ -149,12 +161,18 @@ fn tell_of_trust(certificate: &Certificate, url: &str) {
         println!("# and port 443 on this machine: run without --port, or forward it.");
     }
     let made = if certificate.is_new { "was just made" } else { "is" };
-    println!("\n# The authority to trust {made} at {authority}; it can vouch for bigcommerce.com and localhost only.");
+    println!(
+        "\n# The authority to trust {made} at {authority}; it can vouch for bigcommerce.com and localhost only."
+    );
     println!("export NODE_EXTRA_CA_CERTS={authority}   # Node");
     println!("export REQUESTS_CA_BUNDLE={authority}    # Python");
     println!("export SSL_CERT_FILE={authority}         # Ruby, PHP, Go, curl");
-    println!("sudo cp {authority} /usr/local/share/ca-certificates/custodia.crt && sudo update-ca-certificates   # Debian, Ubuntu");
-    println!("sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain {authority}   # macOS");
+    println!(
+        "sudo cp {authority} /usr/local/share/ca-certificates/custodia.crt && sudo update-ca-certificates   # Debian, Ubuntu"
+    );
+    println!(
+        "sudo security add-trusted-cert -d -r trustRoot -k /Library/Keychains/System.keychain {authority}   # macOS"
+    );
 }
 
 fn cannot_listen(listen: SocketAddr, error: &io::Error) -> String {
@@ -167,13 +185,11 @@ fn cannot_listen(listen: SocketAddr, error: &io::Error) -> String {
 }
 
 fn tls_directory(options: &DevOptions) -> Outcome<PathBuf> {
-    match &options.tls_dir {
-        Some(directory) => Ok(directory.clone()),
-        None => {
-            let home = std::env::home_dir().ok_or("there is no home directory; give --tls-dir")?;
-            Ok(home.join(".local/share/custodia"))
-        }
+    if let Some(directory) = &options.tls_dir {
+        return Ok(directory.clone());
     }
+    let home = std::env::home_dir().ok_or("there is no home directory; give --tls-dir")?;
+    Ok(home.join(".local/share/custodia"))
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {

@@ -8,7 +8,12 @@ use sql::Db;
 use crate::{Outcome, open, options::Shared};
 
 pub(crate) async fn run(shared: &Shared) -> Outcome {
-    println!("custodia    {} ({} {})", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH);
+    println!(
+        "custodia    {} ({} {})",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    );
     println!("clock       {}", SystemClock.now().to_rfc3339());
     println!("database    {}", without_secrets(&shared.database));
     if let Some(path) = open::sqlite_path(&shared.database) {
@@ -26,7 +31,11 @@ pub(crate) async fn run(shared: &Shared) -> Outcome {
     println!("engine      {} {}", db.engine(), db.version().await?);
     let pending = sql::pending(&db, resources::SCHEMA).await?;
     let known = resources::SCHEMA.len();
-    println!("migrations  {} applied, {} pending {pending:?}", known - pending.len(), pending.len());
+    println!(
+        "migrations  {} applied, {} pending {pending:?}",
+        known - pending.len(),
+        pending.len()
+    );
     if pending.is_empty() {
         let stores = access::stores::list(&db).await?;
         println!("stores      {}", stores.len());
@@ -47,7 +56,7 @@ fn permissions(path: &Path) -> String {
     match fs::metadata(path) {
         Ok(metadata) => {
             let mode = metadata.permissions().mode() & 0o777;
-            let warning = if mode & 0o077 == 0 { "" } else { ", readable by others" };
+            let warning = if mode.trailing_zeros() >= 6 { "" } else { ", readable by others" };
             format!("{shown} (mode {mode:04o}, {} bytes{warning})", metadata.len())
         }
         Err(error) => format!("{shown} ({error})"),
@@ -60,7 +69,10 @@ mod tests {
 
     #[test]
     fn an_address_is_shown_without_its_secrets() {
-        assert_eq!(without_secrets("postgres://me:secret@db.test:5432/shop?sslmode=require"), "postgres://db.test:5432/shop");
+        assert_eq!(
+            without_secrets("postgres://me:secret@db.test:5432/shop?sslmode=require"),
+            "postgres://db.test:5432/shop"
+        );
         assert_eq!(without_secrets("postgres://me:p@ss@db/shop"), "postgres://db/shop");
         assert_eq!(without_secrets("sqlite:custodia.db"), "sqlite:custodia.db");
     }

@@ -25,10 +25,10 @@ pub(crate) enum Format {
 }
 
 /// Begin to log. What the guard holds back is written when it is dropped.
-#[must_use]
 pub(crate) fn start(level: Level, format: Format) -> WorkerGuard {
     let (writer, guard) = tracing_appender::non_blocking(stderr());
-    let lines = tracing_subscriber::fmt().with_max_level(LevelFilter::from(level)).with_target(false);
+    let lines =
+        tracing_subscriber::fmt().with_max_level(LevelFilter::from(level)).with_target(false);
     match format {
         Format::Json => lines.json().flatten_event(true).with_writer(writer).init(),
         Format::Text => lines.compact().with_ansi(false).with_writer(writer).init(),

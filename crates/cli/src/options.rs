@@ -20,10 +20,10 @@ pub(crate) struct Options {
 /// What every command understands; may stand before or after the command's name.
 #[derive(Args)]
 pub(crate) struct Shared {
-    /// Where the data is: sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE
     #[arg(
         long,
         global = true,
+        help = "Where the data is: sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE",
         env = "CUSTODIA_DATABASE",
         default_value = "sqlite:custodia.db",
         hide_env_values = true,
@@ -37,9 +37,9 @@ pub(crate) struct Shared {
     /// What is logged, to the standard error
     #[arg(long, global = true, env = "CUSTODIA_LOG", default_value = "info", value_name = "LEVEL")]
     pub(crate) log: log::Level,
-    /// How log lines are written
-    #[arg(long, global = true, env = "CUSTODIA_LOG_FORMAT", default_value = "json", value_name = "FORMAT")]
-    pub(crate) log_format: log::Format,
+    /// How log lines are written [default: json; text for dev]
+    #[arg(long, global = true, env = "CUSTODIA_LOG_FORMAT", value_name = "FORMAT")]
+    pub(crate) log_format: Option<log::Format>,
 }
 
 #[derive(Subcommand)]
@@ -63,7 +63,12 @@ pub(crate) enum Command {
 #[derive(Args)]
 pub(crate) struct ServeOptions {
     /// The address to answer on
-    #[arg(long, env = "CUSTODIA_LISTEN", default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
+    #[arg(
+        long,
+        env = "CUSTODIA_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "HOST:PORT"
+    )]
     pub(crate) listen: SocketAddr,
     /// Where callers reach this server; V2 bodies link to it [default: the address it listens on]
     #[arg(long, env = "CUSTODIA_PUBLIC_URL", value_name = "URL")]
@@ -138,10 +143,19 @@ pub(crate) enum AccountCommand {
         #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
         store: String,
         /// What it may do there, by the published name (`store_v2_customers`, …); may be repeated
-        #[arg(long = "scope", env = "CUSTODIA_SCOPE", value_name = "NAME", value_delimiter = ',', required = true)]
+        #[arg(
+            long = "scope",
+            env = "CUSTODIA_SCOPE",
+            value_name = "NAME",
+            value_delimiter = ',',
+            required = true
+        )]
         scopes: Vec<String>,
-        /// Print one JSON object: client_id, client_secret, access_token
-        #[arg(long, env = "CUSTODIA_JSON")]
+        #[arg(
+            long,
+            help = "Print one JSON object: client_id, client_secret, access_token",
+            env = "CUSTODIA_JSON"
+        )]
         json: bool,
     },
     /// List a store's API accounts

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use access::RequestId;
-use kernel::{ChannelId, Chance, CustomerId, Money, SeededChance, SetClock, Timestamp};
+use kernel::{Chance, ChannelId, CustomerId, Money, SeededChance, SetClock, Timestamp};
 use resources::{
     consent::{
         self,
@@ -40,14 +40,24 @@ pub(crate) async fn settle(db: &Db, token: &str, seed: u64) -> Outcome {
 }
 
 /// Most have answered the banner, some of them twice.
-async fn declare(app: &App, caller: &Caller, id: CustomerId, clock: &SetClock, since: Timestamp) -> Outcome {
+async fn declare(
+    app: &App,
+    caller: &Caller,
+    id: CustomerId,
+    clock: &SetClock,
+    since: Timestamp,
+) -> Outcome {
     let times = [0, 1, 1, 1, 2][app.chance.number() as usize % 5];
     for time in 1..=times {
         clock.set(since.plus_seconds(time * 40));
         let mut allow = vec![Category::Essential];
         let mut deny = Vec::new();
         for category in [Category::Functional, Category::Analytics, Category::Targeting] {
-            if app.chance.number() % 2 == 0 { allow.push(category) } else { deny.push(category) }
+            if app.chance.number().is_multiple_of(2) {
+                allow.push(category)
+            } else {
+                deny.push(category)
+            }
         }
         let set = |categories: Vec<Category>| categories.into_iter().collect::<Categories>();
         consent::ops::declare(app, caller, id, Declaration::new(set(allow), set(deny))?).await?;
@@ -59,8 +69,14 @@ fn person(number: usize, chance: &dyn Chance) -> Said {
     let pick = |words: &[&'static str]| words[chance.number() as usize % words.len()];
     let (first, last) = (pick(FIRST_NAMES), pick(LAST_NAMES));
     let company = if chance.number().is_multiple_of(3) { pick(COMPANIES) } else { "" };
-    let credit = if chance.number().is_multiple_of(5) { i64::from(chance.number() % 20_000) * 100 } else { 0 };
-    let local = |name: &str| name.to_lowercase().chars().filter(char::is_ascii_alphabetic).collect::<String>();
+    let credit = if chance.number().is_multiple_of(5) {
+        i64::from(chance.number() % 20_000) * 100
+    } else {
+        0
+    };
+    let local = |name: &str| {
+        name.to_lowercase().chars().filter(char::is_ascii_alphabetic).collect::<String>()
+    };
     let host = pick(&["example.com", "example.net", "example.org"]);
     Said {
         email: Some(format!("{}.{}{}@{host}", local(first), local(last), number + 1)),
@@ -69,7 +85,10 @@ fn person(number: usize, chance: &dyn Chance) -> Said {
         company: Some(company.to_owned()),
         // 555-0100 to 555-0199 belong to nobody.
         phone: Some(format!("555-01{:02}", chance.number() % 100)),
-        notes: Some(if chance.number().is_multiple_of(7) { "Prefers delivery in the morning." } else { "" }.to_owned()),
+        notes: Some(
+            if chance.number().is_multiple_of(7) { "Prefers delivery in the morning." } else { "" }
+                .to_owned(),
+        ),
         store_credit: Some(Money(credit)),
         accepts_review_emails: Some(chance.number().is_multiple_of(2)),
         access: Some(match chance.number() % 10 {
@@ -86,20 +105,66 @@ const PEOPLE: usize = 50;
 const OPENING: Timestamp = Timestamp::from_seconds(1_759_320_000);
 
 const FIRST_NAMES: &[&str] = &[
-    "Aiko", "Amara", "Ana", "Anders", "Beatriz", "Chidi", "Clara", "Daniel", "Elif", "Emeka", "Emma", "Farah",
-    "Freya", "Gabriel", "Hana", "Ingrid", "Ivan", "James", "João", "Kofi", "Leila", "Liam", "Lucía", "Mai",
-    "Marek", "Maya", "Mehmet", "Nadia", "Noah", "Olga", "Oscar", "Priya", "Rafael", "Ravi", "Rosa", "Samuel",
-    "Sofia", "Tariq", "Thandi", "Yuki", "Zoë",
+    "Aiko", "Amara", "Ana", "Anders", "Beatriz", "Chidi", "Clara", "Daniel", "Elif", "Emeka",
+    "Emma", "Farah", "Freya", "Gabriel", "Hana", "Ingrid", "Ivan", "James", "João", "Kofi",
+    "Leila", "Liam", "Lucía", "Mai", "Marek", "Maya", "Mehmet", "Nadia", "Noah", "Olga", "Oscar",
+    "Priya", "Rafael", "Ravi", "Rosa", "Samuel", "Sofia", "Tariq", "Thandi", "Yuki", "Zoë",
 ];
 
 const LAST_NAMES: &[&str] = &[
-    "Abebe", "Andersson", "Bauer", "Brown", "Carvalho", "Castillo", "Chen", "Costa", "Demir", "Dubois", "Eriksen",
-    "Fischer", "Garcia", "Haddad", "Ito", "Jansen", "Kaya", "Khan", "Kim", "Kowalski", "Larsen", "Marino", "Mensah",
-    "Mokoena", "Murphy", "Nakamura", "Novák", "O'Brien", "Okafor", "Patel", "Petrov", "Quinn", "Rossi", "Sato",
-    "Silva", "Smith", "Tanaka", "Torres", "Weber", "Zhang",
+    "Abebe",
+    "Andersson",
+    "Bauer",
+    "Brown",
+    "Carvalho",
+    "Castillo",
+    "Chen",
+    "Costa",
+    "Demir",
+    "Dubois",
+    "Eriksen",
+    "Fischer",
+    "Garcia",
+    "Haddad",
+    "Ito",
+    "Jansen",
+    "Kaya",
+    "Khan",
+    "Kim",
+    "Kowalski",
+    "Larsen",
+    "Marino",
+    "Mensah",
+    "Mokoena",
+    "Murphy",
+    "Nakamura",
+    "Novák",
+    "O'Brien",
+    "Okafor",
+    "Patel",
+    "Petrov",
+    "Quinn",
+    "Rossi",
+    "Sato",
+    "Silva",
+    "Smith",
+    "Tanaka",
+    "Torres",
+    "Weber",
+    "Zhang",
 ];
 
 const COMPANIES: &[&str] = &[
-    "Acorn Paper", "Blue Heron Books", "Cobalt Cycles", "Dune Coffee", "Ember Ceramics", "Fern & Field",
-    "Granite Tools", "Harbor Textiles", "Juniper Foods", "Lantern Studio", "North Star Supply", "Willow Toys",
+    "Acorn Paper",
+    "Blue Heron Books",
+    "Cobalt Cycles",
+    "Dune Coffee",
+    "Ember Ceramics",
+    "Fern & Field",
+    "Granite Tools",
+    "Harbor Textiles",
+    "Juniper Foods",
+    "Lantern Studio",
+    "North Star Supply",
+    "Willow Toys",
 ];

@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(crate) async fn run(shared: &Shared, options: ServeOptions) -> Outcome {
-    let _log = log::start(shared.log, shared.log_format);
+    let _log = log::start(shared.log, shared.log_format.unwrap_or(log::Format::Json));
     let tls = match (&options.tls_cert, &options.tls_key) {
         (Some(certificate), Some(key)) => Some(tls_config(certificate, key)?),
         _ => None,
@@ -31,7 +31,8 @@ pub(crate) async fn run(shared: &Shared, options: ServeOptions) -> Outcome {
     let settings = Settings { public_url, body_limit: options.body_limit };
     let app = App::new(db, Arc::new(SystemClock), Arc::new(SystemChance), settings).await?;
     // Bound only now: whoever reaches the port is answered.
-    let listener = Listener::bind(options.listen, tls).map_err(|error| format!("{}: {error}", options.listen))?;
+    let listener = Listener::bind(options.listen, tls)
+        .map_err(|error| format!("{}: {error}", options.listen))?;
     tracing::info!(listen = %options.listen, engine = app.db.engine(), "ready");
     server::serve(app, listener, stop).await?;
     tracing::info!("stopped");
@@ -57,9 +58,12 @@ pub(crate) fn stop() -> Outcome<impl Future<Output = ()> + Send + 'static> {
 
 /// What the service shows who it is with.
 pub(crate) fn tls_config(certificate: &Path, key: &Path) -> Outcome<Arc<ServerConfig>> {
-    let unreadable = |path: &Path, error: rustls::pki_types::pem::Error| format!("{}: {error}", path.display());
-    let chain = CertificateDer::pem_file_iter(certificate).map_err(|error| unreadable(certificate, error))?;
-    let chain = chain.collect::<Result<Vec<_>, _>>().map_err(|error| unreadable(certificate, error))?;
+    let unreadable =
+        |path: &Path, error: rustls::pki_types::pem::Error| format!("{}: {error}", path.display());
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .map_err(|error| unreadable(certificate, error))?;
+    let chain =
+        chain.collect::<Result<Vec<_>, _>>().map_err(|error| unreadable(certificate, error))?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error))?;
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let config = config.with_safe_default_protocol_versions()?.with_no_client_auth();

@@ -63,7 +63,8 @@ pub(crate) fn in_words(error: Error, hash: &str) -> Box<dyn std::error::Error + 
         Error::NotFound(what) => format!("there is no {what} {hash}").into(),
         Error::Taken { .. } => format!("there is already a store {hash}").into(),
         Error::Invalid(faults) => {
-            let faults = faults.into_map().into_iter().map(|(field, rule)| format!("{field} {rule}"));
+            let faults =
+                faults.into_map().into_iter().map(|(field, rule)| format!("{field} {rule}"));
             faults.collect::<Vec<_>>().join("; ").into()
         }
         error => error.into(),

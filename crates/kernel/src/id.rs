@@ -46,9 +46,9 @@ impl EventIds {
     /// The next number, no earlier than `now` and larger than all before it.
     #[must_use]
     pub fn next(&self, now: Timestamp) -> i64 {
-        let previous = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-            Some(now.0.max(last + 1))
-        });
+        let previous = self
+            .last
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.0.max(last + 1)));
         let last = previous.unwrap_or_else(|last| last);
         (now.0.max(last + 1) << 12) | self.process
     }

@@ -57,7 +57,8 @@ impl FromStr for Money {
         };
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let all_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || digits.ends_with('.') || !all_digits(whole) || !all_digits(fraction) {
+        if whole.is_empty() || digits.ends_with('.') || !all_digits(whole) || !all_digits(fraction)
+        {
             return Err(NotMoney);
         }
         let mut amount: i64 = 0;
@@ -66,7 +67,8 @@ impl FromStr for Money {
             amount = shifted.checked_add(i64::from(digit - b'0')).ok_or(NotMoney)?;
         }
         let decimals = i32::try_from(fraction.len()).map_err(|_| NotMoney)?;
-        let mut shift = exponent.checked_sub(decimals).and_then(|n| n.checked_add(4)).ok_or(NotMoney)?;
+        let mut shift =
+            exponent.checked_sub(decimals).and_then(|n| n.checked_add(4)).ok_or(NotMoney)?;
         while shift != 0 && amount != 0 {
             if shift > 0 {
                 amount = amount.checked_mul(10).ok_or(NotMoney)?;

@@ -36,7 +36,11 @@ impl Grants {
 
     /// The names, in the order of [`Grants::NAMES`].
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES.into_iter().enumerate().filter(move |(bit, _)| self.0 & 1 << bit != 0).map(|(_, name)| name)
+        Self::NAMES
+            .into_iter()
+            .enumerate()
+            .filter(move |(bit, _)| self.0 & 1 << bit != 0)
+            .map(|(_, name)| name)
     }
 
     /// Whether these scopes are enough. Modify implies read.

@@ -7,7 +7,11 @@ use unicode_normalization::UnicodeNormalization as _;
 /// Done here and not in SQL, so that both engines agree (the contract's rule on strings).
 #[must_use]
 pub fn fold(text: &str) -> String {
-    if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfc().collect::<String>().to_lowercase() }
+    if text.is_ascii() {
+        text.to_ascii_lowercase()
+    } else {
+        text.nfc().collect::<String>().to_lowercase()
+    }
 }
 
 /// Bytes as lower-case hexadecimal digits.

@@ -89,7 +89,9 @@ fn instant(text: &str) -> Option<Timestamp> {
         return in_range(text.parse().ok()?);
     }
     let text = match text.rsplit_once(' ') {
-        Some((moment, offset)) if moment.contains('T') && is_offset(offset) => format!("{moment}+{offset}"),
+        Some((moment, offset)) if moment.contains('T') && is_offset(offset) => {
+            format!("{moment}+{offset}")
+        }
         _ => text.to_owned(),
     };
     let parsed = (text.parse::<jiff::Timestamp>().ok())

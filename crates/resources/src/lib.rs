@@ -21,5 +21,8 @@ pub fn routes(routes: Routes) -> Routes {
 }
 
 /// The schema, script by script, oldest first. A script that has been released is never changed.
-pub const SCHEMA: &[Migration] =
-    &[Migration { name: "0001_init", text: include_str!("../schema/0001_init.sql"), postgres: None }];
+pub const SCHEMA: &[Migration] = &[Migration {
+    name: "0001_init",
+    text: include_str!("../schema/0001_init.sql"),
+    postgres: None,
+}];

@@ -54,7 +54,8 @@ pub(crate) async fn admit<T: 'static>(
 pub(crate) async fn not_routed(State(app): State<App>, method: Method) -> Response {
     let started = Instant::now();
     let id = RequestId::draw(&*app.chance);
-    let mut response = Plain(StatusCode::NOT_FOUND, "The route is not found, check the URL").into_response();
+    let mut response =
+        Plain(StatusCode::NOT_FOUND, "The route is not found, check the URL").into_response();
     finish(Version::Root, id, &Passed::default(), response.headers_mut());
     log("(none)", &method, id, &mut response, started);
     response
@@ -81,7 +82,8 @@ async fn check(
     let version = operation.version;
     let account = recognise(app, version, request.headers(), request.uri()).await?;
     if !account.grants.allow(operation.scope) {
-        return Err(version.say(StatusCode::FORBIDDEN, "You don't have a required scope to access the endpoint"));
+        return Err(version
+            .say(StatusCode::FORBIDDEN, "You don't have a required scope to access the endpoint"));
     }
     let now = app.clock.now();
     let taken = app.limiter.take(account.id, account.store.plan, now);
@@ -97,15 +99,24 @@ async fn check(
         refusal.headers_mut().insert("x-retry-after", HeaderValue::from(seconds));
         return Err(refusal);
     }
-    content(version, request)?;
+    if let Some(refusal) = content(version, request) {
+        return Err(refusal);
+    }
     request.extensions_mut().insert(Caller::new(account, id));
     Ok(())
 }
 
 /// Who calls: the token first, then whether it belongs to the store in the path.
-async fn recognise(app: &App, version: Version, headers: &HeaderMap, uri: &Uri) -> Result<Arc<Account>, Response> {
+async fn recognise(
+    app: &App,
+    version: Version,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<Arc<Account>, Response> {
     let Some(token) = headers.get("x-auth-token") else {
-        return Err(Plain(StatusCode::UNAUTHORIZED, "X-Auth-Token header is required").into_response());
+        return Err(
+            Plain(StatusCode::UNAUTHORIZED, "X-Auth-Token header is required").into_response()
+        );
     };
     let token = token.to_str().unwrap_or_default();
     if token.is_empty() {
@@ -122,32 +133,40 @@ async fn recognise(app: &App, version: Version, headers: &HeaderMap, uri: &Uri) 
 
 /// What the headers say of the bodies: 406 for one we cannot write (ruling 31), 415 for one we cannot read
 /// (ruling 32). A request without a body never fails on its `Content-Type`.
-fn content(version: Version, request: &Request) -> Result<(), Response> {
+fn content(version: Version, request: &Request) -> Option<Response> {
     let headers = request.headers();
-    if !headers.get_all(header::ACCEPT).iter().all(admits_json) {
-        return Err(version.say(StatusCode::NOT_ACCEPTABLE, "Not Acceptable"));
+    let mut accepts = headers.get_all(header::ACCEPT).iter().peekable();
+    if accepts.peek().is_some() && !accepts.any(admits_json) {
+        return Some(version.say(StatusCode::NOT_ACCEPTABLE, "Not Acceptable"));
     }
     let has_body = !axum::body::HttpBody::is_end_stream(request.body());
     let is_json = headers.get(header::CONTENT_TYPE).is_none_or(names_json);
-    if has_body && !is_json && matches!(*request.method(), Method::POST | Method::PUT) {
-        return Err(version.say(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type"));
-    }
-    Ok(())
+    let refused = has_body && !is_json && matches!(*request.method(), Method::POST | Method::PUT);
+    refused.then(|| version.say(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type"))
 }
 
 fn admits_json(accept: &HeaderValue) -> bool {
     let Ok(accept) = accept.to_str() else { return true };
-    let mut ranges = accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim()).peekable();
+    let mut ranges = accept
+        .split(',')
+        .map(|range| range.split(';').next().unwrap_or_default().trim())
+        .peekable();
     let admits = |range: &str| {
-        range.is_empty() || matches!(range.to_ascii_lowercase().as_str(), "*/*" | "*" | "application/*" | "application/json")
+        range.is_empty()
+            || matches!(
+                range.to_ascii_lowercase().as_str(),
+                "*/*" | "*" | "application/*" | "application/json"
+            )
     };
     ranges.any(admits)
 }
 
 fn names_json(content_type: &HeaderValue) -> bool {
-    let essence = content_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let essence =
+        content_type.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let suffix = essence.len().checked_sub(5).and_then(|at| essence.get(at..));
-    essence.eq_ignore_ascii_case("application/json") || suffix.is_some_and(|end| end.eq_ignore_ascii_case("+json"))
+    essence.eq_ignore_ascii_case("application/json")
+        || suffix.is_some_and(|end| end.eq_ignore_ascii_case("+json"))
 }
 
 impl Version {

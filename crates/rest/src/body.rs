@@ -30,7 +30,10 @@ pub(crate) async fn read(request: Request, app: &App) -> Result<Value, Fault> {
 }
 
 async fn bytes(request: Request, limit: usize) -> Result<Bytes, Fault> {
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let announced = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(Fault::TooLarge);
     }
@@ -45,7 +48,9 @@ async fn bytes(request: Request, limit: usize) -> Result<Bytes, Fault> {
 fn depth_within(value: &Value, depth: usize) -> bool {
     match value {
         Value::Array(items) => depth > 0 && items.iter().all(|item| depth_within(item, depth - 1)),
-        Value::Object(members) => depth > 0 && members.values().all(|member| depth_within(member, depth - 1)),
+        Value::Object(members) => {
+            depth > 0 && members.values().all(|member| depth_within(member, depth - 1))
+        }
         _ => true,
     }
 }

@@ -25,7 +25,8 @@ impl Unreadable {
     /// The same fault, seen from one level up.
     #[must_use]
     pub fn below(self, step: impl std::fmt::Display) -> Self {
-        let path = if self.path.is_empty() { step.to_string() } else { format!("{step}.{}", self.path) };
+        let path =
+            if self.path.is_empty() { step.to_string() } else { format!("{step}.{}", self.path) };
         Self { path, ..self }
     }
 }
@@ -36,7 +37,11 @@ pub type Read<T> = Result<T, Unreadable>;
 /// A text. U+0000 is refused: PostgreSQL cannot keep it, and what one engine refuses both do.
 pub fn text(value: &Value) -> Read<String> {
     let text = value.as_str().ok_or("error.expected.jsstring")?;
-    if text.contains('\0') { Err("error.expected.text.without.nul".into()) } else { Ok(text.to_owned()) }
+    if text.contains('\0') {
+        Err("error.expected.text.without.nul".into())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 /// `true` or `false`.
@@ -47,7 +52,10 @@ pub fn boolean(value: &Value) -> Read<bool> {
 /// A whole number of 32 bits, as every published id and number is.
 pub fn integer(value: &Value) -> Read<i64> {
     let number = value.as_number().ok_or("error.expected.jsnumber")?;
-    number.as_i64().filter(|number| i32::try_from(*number).is_ok()).ok_or_else(|| "error.expected.int".into())
+    number
+        .as_i64()
+        .filter(|number| i32::try_from(*number).is_ok())
+        .ok_or_else(|| "error.expected.int".into())
 }
 
 /// An amount, exactly: a number with at most four decimals.

@@ -14,7 +14,10 @@ pub struct Labour {
 impl Default for Labour {
     fn default() -> Self {
         let processors = thread::available_parallelism().map_or(2, NonZeroUsize::get);
-        Self { running: Arc::new(Semaphore::new(processors)), waiting: Arc::new(Semaphore::new(QUEUE)) }
+        Self {
+            running: Arc::new(Semaphore::new(processors)),
+            waiting: Arc::new(Semaphore::new(QUEUE)),
+        }
     }
 }
 
@@ -22,9 +25,13 @@ impl Labour {
     /// Run `work` and wait for what it gives. `Unavailable` when too many wait already.
     ///
     /// Work that has begun is not stopped when the caller goes away: it keeps its place until it ends.
-    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
         let queued = Arc::clone(&self.waiting).try_acquire_owned();
-        let queued = queued.map_err(|_| Error::Unavailable("too many password hashes are waiting".into()))?;
+        let queued = queued
+            .map_err(|_| Error::Unavailable("too many password hashes are waiting".into()))?;
         let place = Arc::clone(&self.running).acquire_owned().await.map_err(Error::internal)?;
         let done = spawn_blocking(move || {
             let value = work();

@@ -35,7 +35,11 @@ impl Query {
                     known.values.push(value.into_owned());
                     known.splits = false;
                 }
-                None => given.push(Parameter { name: name.to_owned(), values: vec![value.into_owned()], splits }),
+                None => given.push(Parameter {
+                    name: name.to_owned(),
+                    values: vec![value.into_owned()],
+                    splits,
+                }),
             }
         }
         Self { given }
@@ -63,7 +67,8 @@ impl Query {
 
     /// The first parameter that holds a U+0000, which no text may.
     pub(crate) fn with_nul(&self) -> Option<&str> {
-        let has_nul = |parameter: &&Parameter| parameter.values.iter().any(|value| value.contains('\0'));
+        let has_nul =
+            |parameter: &&Parameter| parameter.values.iter().any(|value| value.contains('\0'));
         self.given.iter().find(has_nul).map(|parameter| parameter.name.as_str())
     }
 

@@ -90,24 +90,41 @@ impl Routes {
 
     /// Answer `DELETE`.
     #[must_use]
-    pub fn delete<T: 'static>(self, path: &str, scope: Scope, handler: impl Handler<T, App>) -> Self {
+    pub fn delete<T: 'static>(
+        self,
+        path: &str,
+        scope: Scope,
+        handler: impl Handler<T, App>,
+    ) -> Self {
         self.on(Method::DELETE, path, scope, handler)
     }
 
     /// Answer `PUT`, at most `most` at once for one account.
     #[must_use]
-    pub fn put_at_once<T: 'static>(self, most: u32, path: &str, scope: Scope, handler: impl Handler<T, App>) -> Self {
+    pub fn put_at_once<T: 'static>(
+        self,
+        most: u32,
+        path: &str,
+        scope: Scope,
+        handler: impl Handler<T, App>,
+    ) -> Self {
         self.mount(Method::PUT, path, scope, Some(most), handler)
     }
 
     /// The router, and every operation it answers.
-    #[must_use]
     pub fn finish(self) -> (Router, Vec<Operation>) {
-        let router = self.router.fallback(admit::not_routed).method_not_allowed_fallback(admit::not_routed);
+        let router =
+            self.router.fallback(admit::not_routed).method_not_allowed_fallback(admit::not_routed);
         (router.with_state(self.app), self.operations)
     }
 
-    fn on<T: 'static>(self, method: Method, path: &str, scope: Scope, handler: impl Handler<T, App>) -> Self {
+    fn on<T: 'static>(
+        self,
+        method: Method,
+        path: &str,
+        scope: Scope,
+        handler: impl Handler<T, App>,
+    ) -> Self {
         self.mount(method, path, scope, None, handler)
     }
 

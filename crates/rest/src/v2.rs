@@ -100,7 +100,10 @@ impl Failure {
     /// A field or filter that there is not (recorded).
     #[must_use]
     pub fn unsupported(field: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, format!("The field '{field}' is not supported by this resource."))
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            format!("The field '{field}' is not supported by this resource."),
+        )
     }
 
     /// A field that must be there (ruling 22).
@@ -119,7 +122,9 @@ impl Failure {
 impl<E: Into<Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         match error.into() {
-            Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "The requested resource was not found."),
+            Error::NotFound(_) => {
+                Self::new(StatusCode::NOT_FOUND, "The requested resource was not found.")
+            }
             Error::Invalid(faults) => {
                 let field = faults.into_map().into_keys().next().unwrap_or_default();
                 Self::invalid(&field)
@@ -170,9 +175,12 @@ impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Ids<N> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let not_found = || Failure::from(Error::NotFound("resource"));
-        let path = RawPathParams::from_request_parts(parts, state).await.map_err(|_| not_found())?;
+        let path =
+            RawPathParams::from_request_parts(parts, state).await.map_err(|_| not_found())?;
         let mut ids = [0; N];
-        for (id, (_, text)) in ids.iter_mut().zip(path.iter().filter(|(name, _)| *name != "store_hash")) {
+        for (id, (_, text)) in
+            ids.iter_mut().zip(path.iter().filter(|(name, _)| *name != "store_hash"))
+        {
             let parsed = text.parse().ok().filter(|id| (1..=i64::from(i32::MAX)).contains(id));
             *id = parsed.ok_or_else(not_found)?;
         }
@@ -190,7 +198,11 @@ fn to_vec(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
 struct EscapedSlashes;
 
 impl Formatter for EscapedSlashes {
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         for (index, part) in fragment.split('/').enumerate() {
             if index > 0 {
                 writer.write_all(b"\\/")?;

@@ -43,14 +43,18 @@ impl<T: Serialize> IntoResponse for Json<T> {
 pub struct Written<T> {
     /// The rows, in the order of the request.
     pub data: Vec<T>,
-    meta: BTreeMap<(), ()>,
+    meta: NoMeta,
 }
+
+/// `{}`, literally.
+#[derive(Debug, Serialize)]
+struct NoMeta {}
 
 impl<T> Written<T> {
     /// Put rows into the envelope.
     #[must_use]
     pub fn new(data: Vec<T>) -> Self {
-        Self { data, meta: BTreeMap::new() }
+        Self { data, meta: NoMeta {} }
     }
 }
 
@@ -92,7 +96,9 @@ impl Failure {
 impl<E: Into<Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         match error.into() {
-            Error::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "The resource at that URL is not found."),
+            Error::NotFound(_) => {
+                Self::new(StatusCode::NOT_FOUND, "The resource at that URL is not found.")
+            }
             Error::Invalid(faults) => Self::unreadable(faults),
             Error::Taken { field, .. } => {
                 let mut faults = Violations::default();
@@ -153,7 +159,9 @@ impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Ids<N> {
         let path = RawPathParams::from_request_parts(parts, state).await;
         let path = path.map_err(|_| Failure::new(StatusCode::BAD_REQUEST, "Input is invalid"))?;
         let mut ids = [0; N];
-        for (id, (_, text)) in ids.iter_mut().zip(path.iter().filter(|(name, _)| *name != "store_hash")) {
+        for (id, (_, text)) in
+            ids.iter_mut().zip(path.iter().filter(|(name, _)| *name != "store_hash"))
+        {
             *id = parse_id(text)?;
         }
         Ok(Self(ids))

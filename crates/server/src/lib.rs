@@ -21,13 +21,13 @@ use tower_http::{
 pub use self::serve::{Listener, serve};
 
 /// Every route, and the operations they answer.
-#[must_use]
 pub fn router(app: App) -> (Router, Vec<Operation>) {
     resources::routes(probes::routes(Routes::new(app))).finish()
 }
 
 /// The service as it hears requests: paths are cleaned before they are routed, long answers are compressed
 /// for those who ask for gzip (never deflate: clients.md).
+#[must_use]
 pub fn service<B>(
     app: App,
 ) -> impl Service<Request<B>, Response = Response<Answer>, Error = Infallible, Future: Send> + Clone + Send

@@ -8,7 +8,7 @@ use axum::http::{
 /// is dropped. V2's `.xml` is an `Accept` that admits no JSON (ruling 31).
 pub(crate) fn clean<B>(mut request: Request<B>) -> Request<B> {
     let path = request.uri().path();
-    let wants_xml = is_v2(path) && path.ends_with(".xml");
+    let wants_xml = is_v2(path) && suffix(path) == ".xml";
     if wants_xml {
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/xml"));
     }
@@ -22,12 +22,18 @@ fn is_v2(path: &str) -> bool {
     path.starts_with("/stores/") && path.contains("/v2/")
 }
 
+/// The format that a path names, written as V2 always was: lower case.
+fn suffix(path: &str) -> &'static str {
+    let path = path.trim_end_matches('/');
+    [".json", ".xml"].into_iter().find(|suffix| path.ends_with(suffix)).unwrap_or_default()
+}
+
 /// The clean form, if it differs.
 fn cleaned(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     let doubled = path.contains("//");
     let slashed = path.len() > 1 && path.ends_with('/');
-    let suffixed = path.ends_with(".json") || path.ends_with(".xml");
+    let suffixed = is_v2(path) && !suffix(path).is_empty();
     if !doubled && !slashed && !suffixed {
         return None;
     }
@@ -37,8 +43,7 @@ fn cleaned(uri: &Uri) -> Option<Uri> {
         clean.push_str(segment);
     }
     if is_v2(&clean) {
-        let bare = clean.strip_suffix(".json").or_else(|| clean.strip_suffix(".xml"));
-        clean.truncate(bare.map_or(clean.len(), str::len));
+        clean.truncate(clean.len() - suffix(&clean).len());
     }
     if clean.is_empty() {
         clean.push('/');

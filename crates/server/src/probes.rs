@@ -39,7 +39,9 @@ async fn readyz(State(app): State<App>) -> Response {
     match app.tokens.refresh().await {
         Ok(()) => Plain(StatusCode::OK, "ready").into_response(),
         Err(error) => {
-            let mut response = Plain(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer").into_response();
+            let mut response =
+                Plain(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer")
+                    .into_response();
             response.extensions_mut().insert(rest::Cause(error.to_string()));
             response
         }

@@ -28,8 +28,15 @@ impl Listener {
 }
 
 /// Answer until `stop`; then accept no more, finish what is in flight, and close the database.
-#[expect(clippy::disallowed_methods, reason = "server starts the tasks that live as long as the service")]
-pub async fn serve(app: App, listener: Listener, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "server starts the tasks that live as long as the service"
+)]
+pub async fn serve(
+    app: App,
+    listener: Listener,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     let handle = Handle::new();
     let stopping = handle.clone();
     tokio::spawn(async move {
@@ -40,13 +47,15 @@ pub async fn serve(app: App, listener: Listener, stop: impl Future<Output = ()> 
     let watch = tokio::spawn(async move { watched.tokens.watch().await });
 
     let service = ServiceExt::<Request<Incoming>>::into_make_service(crate::service(app.clone()));
-    let mut server = axum_server::from_tcp(listener.socket)?.acceptor(NoDelayAcceptor::new()).http1_only();
+    let mut server =
+        axum_server::from_tcp(listener.socket)?.acceptor(NoDelayAcceptor::new()).http1_only();
     server.http_builder().http1().header_read_timeout(IDLE);
     let server = server.first_request_timeout(IDLE).handle(handle);
     match listener.tls {
         None => server.serve(service).await?,
         Some(config) => {
-            let tls = RustlsAcceptor::new(RustlsConfig::from_config(config)).acceptor(NoDelayAcceptor::new());
+            let tls = RustlsAcceptor::new(RustlsConfig::from_config(config))
+                .acceptor(NoDelayAcceptor::new());
             server.acceptor(tls).serve(service).await?;
         }
     }

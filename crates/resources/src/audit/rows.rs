@@ -5,7 +5,13 @@ use sql::{Result, WriteTx};
 use super::model::Change;
 
 /// Write the line of a change, under a number from `EventIds`.
-pub async fn record(tx: &mut WriteTx, caller: &Caller, audit_id: i64, change: &Change, at: Timestamp) -> Result<()> {
+pub async fn record(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    audit_id: i64,
+    change: &Change,
+    at: Timestamp,
+) -> Result<()> {
     tx.query(
         "INSERT INTO audit (store_id, audit_id, account_id, request_id, action, subject, fields, at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",

@@ -13,7 +13,9 @@ use crate::{
 /// What is in force for a customer.
 pub async fn find(app: &App, caller: &Caller, customer: CustomerId) -> Result<Consent> {
     app.db
-        .read(async |tx| rows::current(tx, caller.store, customer).await?.ok_or(Error::NotFound("customer")))
+        .read(async |tx| {
+            rows::current(tx, caller.store, customer).await?.ok_or(Error::NotFound("customer"))
+        })
         .await
 }
 
@@ -21,17 +23,40 @@ pub async fn find(app: &App, caller: &Caller, customer: CustomerId) -> Result<Co
 ///
 /// Always appends, also when nothing differs: a renewed yes under a new policy is evidence (ruling 8). The
 /// customer itself is not changed by it: no event, `date_modified` stays.
-pub async fn declare(app: &App, caller: &Caller, customer: CustomerId, declaration: Declaration) -> Result<Consent> {
+pub async fn declare(
+    app: &App,
+    caller: &Caller,
+    customer: CustomerId,
+    declaration: Declaration,
+) -> Result<Consent> {
     let consent = Consent { declaration, declared_at: app.clock.now() };
     let audit_id = app.event_ids.next(consent.declared_at);
     app.db
         .write(async |tx| {
             // The customer's row counts its declarations: taking the next number holds it.
-            let Some(sequence) = customers::rows::next_declaration(tx, caller.store, customer).await? else {
+            let Some(sequence) =
+                customers::rows::next_declaration(tx, caller.store, customer).await?
+            else {
                 return Err(Error::NotFound("customer"));
             };
-            rows::append(tx, caller.store, customer, sequence, consent, Source::ManagementApi, caller.account).await?;
-            audit::rows::record(tx, caller, audit_id, &Change::consent_declared(customer), consent.declared_at).await?;
+            rows::append(
+                tx,
+                caller.store,
+                customer,
+                sequence,
+                consent,
+                Source::ManagementApi,
+                caller.account,
+            )
+            .await?;
+            audit::rows::record(
+                tx,
+                caller,
+                audit_id,
+                &Change::consent_declared(customer),
+                consent.declared_at,
+            )
+            .await?;
             Ok(())
         })
         .await?;

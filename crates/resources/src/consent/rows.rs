@@ -6,7 +6,11 @@ use super::model::{Categories, Category, Consent, Declaration, Source};
 /// What is in force for a customer; `None` when there is no such customer.
 ///
 /// The customer's row knows the number of its last declaration, so this is two reads by key.
-pub async fn current(tx: &mut ReadTx, store: StoreId, customer: CustomerId) -> Result<Option<Consent>> {
+pub async fn current(
+    tx: &mut ReadTx,
+    store: StoreId,
+    customer: CustomerId,
+) -> Result<Option<Consent>> {
     tx.query(
         "SELECT c.date_created, d.allow, d.deny, d.declared_at
          FROM customer c LEFT JOIN consent_declaration d
@@ -69,6 +73,8 @@ impl Value for Categories {
 
     fn from_repr(repr: String) -> Result<Self, String> {
         let names = repr.split_whitespace();
-        names.map(|name| name.parse::<Category>().map_err(|_| format!("no such category: {name}"))).collect()
+        names
+            .map(|name| name.parse::<Category>().map_err(|_| format!("no such category: {name}")))
+            .collect()
     }
 }

@@ -47,7 +47,12 @@ pub async fn hold(tx: &mut WriteTx, store: StoreId, counter: Counter) -> Result<
 }
 
 /// Count `count` of them out, which have been deleted.
-pub async fn discount(tx: &mut WriteTx, store: StoreId, counter: Counter, count: i64) -> Result<()> {
+pub async fn discount(
+    tx: &mut WriteTx,
+    store: StoreId,
+    counter: Counter,
+    count: i64,
+) -> Result<()> {
     tx.query("UPDATE counter SET live = live - $3 WHERE store_id = $1 AND name = $2")
         .bind(store)
         .bind(counter.name())

@@ -74,9 +74,14 @@ pub enum Part {
 impl Span {
     /// `:min`, `:max` and the plain name of a date filter (ruling 13), all that are there.
     #[must_use]
-    pub fn new(min: Option<WhenFilter>, max: Option<WhenFilter>, equal: Option<WhenFilter>) -> Self {
+    pub fn new(
+        min: Option<WhenFilter>,
+        max: Option<WhenFilter>,
+        equal: Option<WhenFilter>,
+    ) -> Self {
         let from = min.map(|when| when.from).into_iter().chain(equal.map(|when| when.from)).max();
-        let to = max.map(WhenFilter::last_of_max).into_iter().chain(equal.map(|when| when.to)).min();
+        let to =
+            max.map(WhenFilter::last_of_max).into_iter().chain(equal.map(|when| when.to)).min();
         Self { from, to }
     }
 }

@@ -109,9 +109,13 @@ impl Changes {
             faults.add("origin_channel_id", "must be the number of a channel");
         }
         if let Some(Access::Channels(channels)) = &said.access
-            && (!(1..=MOST_CHANNELS).contains(&channels.len()) || channels.iter().any(|channel| channel.0 < 1))
+            && (!(1..=MOST_CHANNELS).contains(&channels.len())
+                || channels.iter().any(|channel| channel.0 < 1))
         {
-            faults.add("channel_ids", format!("must be 1 to {MOST_CHANNELS} numbers of channels, or null for all"));
+            faults.add(
+                "channel_ids",
+                format!("must be 1 to {MOST_CHANNELS} numbers of channels, or null for all"),
+            );
         }
         if let Some(Password(password)) = &said.password
             && let Err(rule) = check_password(password)
@@ -165,10 +169,10 @@ impl Customer {
     /// different whatever it was before. The origin channel never changes.
     pub fn apply(&mut self, changes: &Changes) -> Vec<&'static str> {
         let said = &changes.said;
-        let mut changed = Vec::new();
+        let mut different = Vec::new();
         let mut put = |field, differs: bool| {
             if differs {
-                changed.push(field);
+                different.push(field);
             }
         };
         put("email", replace(&mut self.email, said.email.as_ref()));
@@ -177,16 +181,25 @@ impl Customer {
         put("company", replace(&mut self.company, said.company.as_ref()));
         put("phone", replace(&mut self.phone, said.phone.as_ref()));
         put("notes", replace(&mut self.notes, said.notes.as_ref()));
-        put("tax_exempt_category", replace(&mut self.tax_exempt_category, said.tax_exempt_category.as_ref()));
+        put(
+            "tax_exempt_category",
+            replace(&mut self.tax_exempt_category, said.tax_exempt_category.as_ref()),
+        );
         put("customer_group_id", replace(&mut self.group, said.group.as_ref()));
         let ip = said.registration_ip_address.as_ref();
         put("registration_ip_address", replace(&mut self.registration_ip_address, ip));
-        put("accepts_review_emails", replace(&mut self.accepts_review_emails, said.accepts_review_emails.as_ref()));
+        put(
+            "accepts_review_emails",
+            replace(&mut self.accepts_review_emails, said.accepts_review_emails.as_ref()),
+        );
         put("store_credit", replace(&mut self.store_credit, said.store_credit.as_ref()));
         put("channel_ids", replace(&mut self.access, said.access.as_ref()));
-        put("force_password_reset", replace(&mut self.force_password_reset, said.force_password_reset.as_ref()));
+        put(
+            "force_password_reset",
+            replace(&mut self.force_password_reset, said.force_password_reset.as_ref()),
+        );
         put("password", said.password.is_some());
-        changed
+        different
     }
 
     /// What the address is compared by.
@@ -199,7 +212,9 @@ impl Customer {
     /// guess which of them signs in (ruling 16).
     #[must_use]
     pub fn clashes_with(&self, other: &Self) -> bool {
-        self.id != other.id && self.email_key() == other.email_key() && self.access.meets(&other.access)
+        self.id != other.id
+            && self.email_key() == other.email_key()
+            && self.access.meets(&other.access)
     }
 }
 
@@ -212,7 +227,7 @@ impl Access {
             (Self::Global, Self::Channels(channels)) | (Self::Channels(channels), Self::Global) => {
                 channels.iter().any(|channel| allows_global_logins(*channel))
             }
-            (Self::Channels(these), Self::Channels(those)) => !these.is_disjoint(those),
+            (Self::Channels(left), Self::Channels(right)) => !left.is_disjoint(right),
         }
     }
 }
@@ -301,12 +316,19 @@ mod tests {
         }
         check(email(&format!("{}@b", "a".repeat(248))), &[]);
         check(email(&format!("{}@b", "a".repeat(249))), &["email"]);
-        let password = |password: &str| Said { password: Some(Password(password.to_owned())), ..Said::default() };
+        let password = |password: &str| Said {
+            password: Some(Password(password.to_owned())),
+            ..Said::default()
+        };
         check(password("abcdef1"), &[]);
         for bad in ["abcde1", "abcdefg", "1234567"] {
             check(password(bad), &["password"]);
         }
-        let mut said = Said { first_name: Some(String::new()), phone: Some("5".repeat(51)), ..Said::default() };
+        let mut said = Said {
+            first_name: Some(String::new()),
+            phone: Some("5".repeat(51)),
+            ..Said::default()
+        };
         said.store_credit = Some(Money(-1));
         said.access = Some(Access::Channels(BTreeSet::new()));
         check(said, &["channel_ids", "first_name", "phone", "store_credit"]);
@@ -314,11 +336,16 @@ mod tests {
 
     #[test]
     fn only_what_differs_counts_as_changed() {
-        let said = Said { email: Some("a@b".into()), first_name: Some("Ada".into()), ..Said::default() };
+        let said =
+            Said { email: Some("a@b".into()), first_name: Some("Ada".into()), ..Said::default() };
         let changes = Changes::new(said).unwrap();
         let mut customer = Customer::new(CustomerId(1), &changes, Timestamp(5));
         assert_eq!(customer.apply(&changes), Vec::<&str>::new());
-        let said = Said { first_name: Some("Eva".into()), origin_channel: Some(ChannelId(9)), ..Said::default() };
+        let said = Said {
+            first_name: Some("Eva".into()),
+            origin_channel: Some(ChannelId(9)),
+            ..Said::default()
+        };
         assert_eq!(customer.apply(&Changes::new(said).unwrap()), ["first_name"]);
         assert_eq!(customer.origin_channel, DEFAULT_STOREFRONT);
     }

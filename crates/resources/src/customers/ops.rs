@@ -27,7 +27,9 @@ pub struct Listing {
 
 /// The customer of this id.
 pub async fn find(app: &App, caller: &Caller, id: CustomerId) -> Result<Customer> {
-    app.db.read(async |tx| rows::find(tx, caller.store, id).await?.ok_or(Error::NotFound("customer"))).await
+    app.db
+        .read(async |tx| rows::find(tx, caller.store, id).await?.ok_or(Error::NotFound("customer")))
+        .await
 }
 
 /// Part of the customers that match, at most `limit`. A cursor whose row is gone is `NotFound`.
@@ -46,7 +48,11 @@ pub async fn list(
 /// How many customers match.
 pub async fn count(app: &App, caller: &Caller, filter: &Filter) -> Result<i64> {
     let work = async |tx: &mut ReadTx| count_in(tx, caller.store, filter).await;
-    if is_short(filter, &Part::Offset(0)) { app.db.snapshot(work).await } else { app.db.scan(work).await }
+    if is_short(filter, &Part::Offset(0)) {
+        app.db.snapshot(work).await
+    } else {
+        app.db.scan(work).await
+    }
 }
 
 /// Make customers: all of them, or none.
@@ -62,13 +68,22 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Ve
             let count = i64::try_from(drafts.len()).map_err(Error::internal)?;
             let first = counters::take(tx, caller.store, Counter::Customer, count).await?;
             let ids = (first..).map(CustomerId);
-            let made: Vec<_> = drafts.iter().zip(ids).map(|(draft, id)| Customer::new(id, draft, now)).collect();
+            let made: Vec<_> =
+                drafts.iter().zip(ids).map(|(draft, id)| Customer::new(id, draft, now)).collect();
             refuse_clashes(tx, caller.store, made.iter()).await?;
             for ((customer, hash), (event_id, audit_id)) in made.iter().zip(&hashes).zip(&numbers) {
-                rows::insert(tx, caller.store, customer, hash.as_deref().unwrap_or_default()).await?;
+                rows::insert(tx, caller.store, customer, hash.as_deref().unwrap_or_default())
+                    .await?;
                 let event = Event::CustomerCreated(customer.id);
                 outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
-                audit::rows::record(tx, caller, *audit_id, &Change::customer_created(customer.id), now).await?;
+                audit::rows::record(
+                    tx,
+                    caller,
+                    *audit_id,
+                    &Change::customer_created(customer.id),
+                    now,
+                )
+                .await?;
             }
             Ok(made)
         })
@@ -79,7 +94,11 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Ve
 ///
 /// Changes are judged by what they come to: two customers of one batch may swap their addresses. A change
 /// of nothing makes no event and leaves `date_modified` (ruling 9).
-pub async fn update(app: &App, caller: &Caller, changes: &[(CustomerId, Changes)]) -> Result<Vec<Customer>> {
+pub async fn update(
+    app: &App,
+    caller: &Caller,
+    changes: &[(CustomerId, Changes)],
+) -> Result<Vec<Customer>> {
     if changes.is_empty() {
         return Ok(Vec::new());
     }
@@ -108,13 +127,18 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[CustomerId]) -> Result<Ve
 /// deletion began stay.
 pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Result<()> {
     const AT_A_TIME: i64 = 100;
-    let last = app.db.snapshot(async |tx| counters::last(tx, caller.store, Counter::Customer).await).await?;
+    let last = app
+        .db
+        .snapshot(async |tx| counters::last(tx, caller.store, Counter::Customer).await)
+        .await?;
     let filter = Filter { max_id: Some(filter.max_id.unwrap_or(last).min(last)), ..filter.clone() };
     let mut after = CustomerId(0);
     loop {
         let batch = app
             .db
-            .scan(async |tx| Ok::<_, Error>(rows::ids_after(tx, caller.store, &filter, after, AT_A_TIME).await?))
+            .scan(async |tx| {
+                Ok::<_, Error>(rows::ids_after(tx, caller.store, &filter, after, AT_A_TIME).await?)
+            })
             .await?;
         let Some(last) = batch.last() else { return Ok(()) };
         after = *last;
@@ -125,7 +149,8 @@ pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Res
                 counters::hold(tx, caller.store, Counter::Customer).await?;
                 // Found outside this transaction: those that match no longer are left alone.
                 let still = Filter { ids: Some(batch.clone()), ..filter.clone() };
-                let ids = rows::ids_after(tx, caller.store, &still, CustomerId(0), AT_A_TIME).await?;
+                let ids =
+                    rows::ids_after(tx, caller.store, &still, CustomerId(0), AT_A_TIME).await?;
                 delete_in(tx, caller, &ids, &numbers, now).await
             })
             .await?;
@@ -147,7 +172,8 @@ async fn list_in(
         _ => None,
     };
     // One row more than asked tells whether there is another page.
-    let mut customers = rows::list(tx, store, filter, order, part, key.as_deref(), limit + 1).await?;
+    let mut customers =
+        rows::list(tx, store, filter, order, part, key.as_deref(), limit + 1).await?;
     let beyond = i64::try_from(customers.len()).is_ok_and(|found| found > limit);
     let (total, more) = match part {
         Part::Offset(offset) => (Some(count_in(tx, store, filter).await?), (*offset > 0, beyond)),
@@ -193,25 +219,31 @@ async fn update_in(
     let ids: BTreeSet<CustomerId> = changes.iter().map(|(id, _)| *id).collect();
     let ids: Vec<CustomerId> = ids.into_iter().collect();
     let held = rows::lock(tx, caller.store, &ids).await?;
-    let mut customers: BTreeMap<CustomerId, Customer> = held.into_iter().map(|held| (held.id, held)).collect();
-    let mut changed: BTreeMap<CustomerId, BTreeSet<&'static str>> = BTreeMap::new();
+    let mut customers: BTreeMap<CustomerId, Customer> =
+        held.into_iter().map(|held| (held.id, held)).collect();
+    let mut differing: BTreeMap<CustomerId, BTreeSet<&'static str>> = BTreeMap::new();
     for (index, (id, changes)) in changes.iter().enumerate() {
-        let customer = customers.get_mut(id).ok_or(Error::UnknownRow { index, what: "customer" })?;
+        let customer =
+            customers.get_mut(id).ok_or(Error::UnknownRow { index, what: "customer" })?;
         let fields = customer.apply(changes);
         if !fields.is_empty() {
-            changed.entry(*id).or_default().extend(fields);
+            differing.entry(*id).or_default().extend(fields);
         }
     }
-    let is_identity = |fields: &BTreeSet<&str>| fields.contains("email") || fields.contains("channel_ids");
-    let moved = changed.iter().filter(|(_, fields)| is_identity(fields)).map(|(id, _)| &customers[id]);
+    let is_identity =
+        |fields: &BTreeSet<&str>| fields.contains("email") || fields.contains("channel_ids");
+    let moved =
+        differing.iter().filter(|(_, fields)| is_identity(fields)).map(|(id, _)| &customers[id]);
     refuse_clashes_among(tx, caller.store, moved, &customers).await?;
-    for ((id, fields), (event_id, audit_id)) in changed.iter().zip(numbers) {
+    for ((id, fields), (event_id, audit_id)) in differing.iter().zip(numbers) {
         let customer = customers.get_mut(id).expect("every changed customer is held");
         customer.modified_at = now;
         rows::update(tx, caller.store, customer).await?;
-        outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerUpdated(*id), now).await?;
+        outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerUpdated(*id), now)
+            .await?;
         let fields: Vec<&'static str> = fields.iter().copied().collect();
-        audit::rows::record(tx, caller, *audit_id, &Change::customer_updated(*id, &fields), now).await?;
+        audit::rows::record(tx, caller, *audit_id, &Change::customer_updated(*id, &fields), now)
+            .await?;
     }
     for ((id, _), hash) in changes.iter().zip(hashes) {
         if let Some(hash) = hash {
@@ -232,7 +264,8 @@ async fn delete_in(
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
     for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {
-        outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerDeleted(*id), now).await?;
+        outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerDeleted(*id), now)
+            .await?;
         audit::rows::record(tx, caller, *audit_id, &Change::customer_deleted(*id), now).await?;
     }
     Ok(gone)
@@ -240,7 +273,11 @@ async fn delete_in(
 
 /// Refuse new customers whose address another has, in the store or among themselves. The caller holds the
 /// counter, so nobody else can give an address away meanwhile.
-async fn refuse_clashes(tx: &mut WriteTx, store: StoreId, new: impl Iterator<Item = &Customer> + Clone) -> Result<()> {
+async fn refuse_clashes(
+    tx: &mut WriteTx,
+    store: StoreId,
+    new: impl Iterator<Item = &Customer> + Clone,
+) -> Result<()> {
     let batch = new.clone().map(|customer| (customer.id, customer.clone())).collect();
     refuse_clashes_among(tx, store, new, &batch).await
 }
@@ -268,7 +305,10 @@ async fn refuse_clashes_among<'c>(
 }
 
 /// Hash what passwords there are, before any transaction; each at its row's place.
-async fn hash_passwords(app: &App, changes: impl Iterator<Item = &Changes>) -> Result<Vec<Option<String>>> {
+async fn hash_passwords(
+    app: &App,
+    changes: impl Iterator<Item = &Changes>,
+) -> Result<Vec<Option<String>>> {
     let mut hashes = Vec::new();
     for changes in changes {
         hashes.push(match changes.password() {

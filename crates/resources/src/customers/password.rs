@@ -19,7 +19,8 @@ fn salt(chance: &dyn Chance) -> [u8; 16] {
 }
 
 fn hash_with(Password(password): &Password, salt: &[u8]) -> Result<String> {
-    let params = Params::new(19 * 1024, 2, 1, None).map_err(|error| Error::internal(error.to_string()))?;
+    let params =
+        Params::new(19 * 1024, 2, 1, None).map_err(|error| Error::internal(error.to_string()))?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let hash = argon2.hash_password_with_salt(password.as_bytes(), salt);
     Ok(hash.map_err(|error| Error::internal(error.to_string()))?.to_string())

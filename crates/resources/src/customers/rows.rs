@@ -11,41 +11,39 @@ use super::{
 /// The customer of this id.
 pub async fn find(tx: &mut ReadTx, store: StoreId, id: CustomerId) -> Result<Option<Customer>> {
     tx.query(SELECT)
-        .push(
-        "WHERE store_id = $1 AND customer_id = $2",
-    )
-    .bind(store)
-    .bind(id)
-    .fetch_optional()
-    .await
+        .push("WHERE store_id = $1 AND customer_id = $2")
+        .bind(store)
+        .bind(id)
+        .fetch_optional()
+        .await
 }
 
 /// Those of these customers that there are, in the order of their ids, held until the transaction ends.
 pub async fn lock(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Result<Vec<Customer>> {
     let for_update = tx.for_update();
     tx.query(SELECT)
-        .push(
-        "WHERE store_id = $1 AND customer_id IN ",
-    )
-    .bind(store)
-    .push_list(ids.iter().copied())
-    .push(" ORDER BY customer_id")
-    .push(for_update)
-    .fetch_all()
-    .await
+        .push("WHERE store_id = $1 AND customer_id IN ")
+        .bind(store)
+        .push_list(ids.iter().copied())
+        .push(" ORDER BY customer_id")
+        .push(for_update)
+        .fetch_all()
+        .await
 }
 
 /// Every customer of the store whose address folds to one of these keys.
-pub async fn with_email_keys(tx: &mut ReadTx, store: StoreId, keys: &BTreeSet<String>) -> Result<Vec<Customer>> {
+pub async fn with_email_keys(
+    tx: &mut ReadTx,
+    store: StoreId,
+    keys: &BTreeSet<String>,
+) -> Result<Vec<Customer>> {
     tx.query(SELECT)
-        .push(
-        "WHERE store_id = $1 AND email_key IN ",
-    )
-    .bind(store)
-    .push_list(keys.iter().map(String::as_str))
-    .push(" ORDER BY customer_id")
-    .fetch_all()
-    .await
+        .push("WHERE store_id = $1 AND email_key IN ")
+        .bind(store)
+        .push_list(keys.iter().map(String::as_str))
+        .push(" ORDER BY customer_id")
+        .fetch_all()
+        .await
 }
 
 /// One part of the customers that match, in an order.
@@ -58,8 +56,7 @@ pub async fn list(
     last_name_key: Option<&str>,
     limit: i64,
 ) -> Result<Vec<Customer>> {
-    let query = tx.query(SELECT).push("WHERE store_id = $1")
-        .bind(store);
+    let query = tx.query(SELECT).push("WHERE store_id = $1").bind(store);
     let (backwards, place) = match part {
         Part::Offset(_) => (false, None),
         Part::After(place) => (false, Some(place)),
@@ -71,7 +68,9 @@ pub async fn list(
         query = query.push(beyond(order.by, descending));
         query = match order.by {
             Key::Id => query,
-            Key::Created | Key::Modified => query.push_bind(place.date.unwrap_or(kernel::Timestamp(0))).push(", "),
+            Key::Created | Key::Modified => {
+                query.push_bind(place.date.unwrap_or(kernel::Timestamp(0))).push(", ")
+            }
             Key::LastName => query.push_bind(last_name_key.unwrap_or_default()).push(", "),
         };
         query = query.push_bind(place.id).push(")");
@@ -112,7 +111,11 @@ pub async fn ids_after(
 }
 
 /// What a customer is sorted by under `last_name`; `None` when there is no such customer.
-pub async fn last_name_key(tx: &mut ReadTx, store: StoreId, id: CustomerId) -> Result<Option<String>> {
+pub async fn last_name_key(
+    tx: &mut ReadTx,
+    store: StoreId,
+    id: CustomerId,
+) -> Result<Option<String>> {
     let key = tx
         .query("SELECT last_name_key FROM customer WHERE store_id = $1 AND customer_id = $2")
         .bind(store)
@@ -123,7 +126,12 @@ pub async fn last_name_key(tx: &mut ReadTx, store: StoreId, id: CustomerId) -> R
 }
 
 /// Add a customer. No password is the empty hash.
-pub async fn insert(tx: &mut WriteTx, store: StoreId, customer: &Customer, password_hash: &str) -> Result<()> {
+pub async fn insert(
+    tx: &mut WriteTx,
+    store: StoreId,
+    customer: &Customer,
+    password_hash: &str,
+) -> Result<()> {
     tx.query(
         "INSERT INTO customer
              (store_id, customer_id, email, first_name, last_name, company, phone, notes, tax_exempt_category,
@@ -199,7 +207,12 @@ pub async fn update(tx: &mut WriteTx, store: StoreId, customer: &Customer) -> Re
 }
 
 /// Replace a customer's password.
-pub async fn set_password(tx: &mut WriteTx, store: StoreId, id: CustomerId, password_hash: &str) -> Result<()> {
+pub async fn set_password(
+    tx: &mut WriteTx,
+    store: StoreId,
+    id: CustomerId,
+    password_hash: &str,
+) -> Result<()> {
     tx.query("UPDATE customer SET password_hash = $3 WHERE store_id = $1 AND customer_id = $2")
         .bind(store)
         .bind(id)
@@ -210,7 +223,11 @@ pub async fn set_password(tx: &mut WriteTx, store: StoreId, id: CustomerId, pass
 }
 
 /// Remove those of these customers that there are; their ids, ascending.
-pub async fn delete(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Result<Vec<CustomerId>> {
+pub async fn delete(
+    tx: &mut WriteTx,
+    store: StoreId,
+    ids: &[CustomerId],
+) -> Result<Vec<CustomerId>> {
     let gone: Vec<(CustomerId,)> = tx
         .query("DELETE FROM customer WHERE store_id = $1 AND customer_id IN ")
         .bind(store)
@@ -225,7 +242,11 @@ pub async fn delete(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Res
 
 /// Count one more declaration of consent; its number, or `None` when there is no such customer. The row is
 /// held until the transaction ends, so two declarations cannot take one number.
-pub async fn next_declaration(tx: &mut WriteTx, store: StoreId, id: CustomerId) -> Result<Option<i64>> {
+pub async fn next_declaration(
+    tx: &mut WriteTx,
+    store: StoreId,
+    id: CustomerId,
+) -> Result<Option<i64>> {
     let number = tx
         .query(
             "UPDATE customer SET declarations = declarations + 1 WHERE store_id = $1 AND customer_id = $2
@@ -259,7 +280,11 @@ fn narrowed<'t>(mut query: Query<'t, Reads>, filter: &Filter) -> Query<'t, Reads
     if let Some(parts) = &filter.name_parts {
         let mut joint = " AND (";
         for part in parts {
-            query = query.push(joint).push("name_key LIKE ").push_bind(containing(part)).push(" ESCAPE '\\'");
+            query = query
+                .push(joint)
+                .push("name_key LIKE ")
+                .push_bind(containing(part))
+                .push(" ESCAPE '\\'");
             joint = " OR ";
         }
         query = query.push(")");
@@ -277,7 +302,12 @@ fn narrowed<'t>(mut query: Query<'t, Reads>, filter: &Filter) -> Query<'t, Reads
     within(query, filter.modified, " AND date_modified >= ", " AND date_modified <= ")
 }
 
-fn within<'t>(mut query: Query<'t, Reads>, span: Span, from: &'static str, to: &'static str) -> Query<'t, Reads> {
+fn within<'t>(
+    mut query: Query<'t, Reads>,
+    span: Span,
+    from: &'static str,
+    to: &'static str,
+) -> Query<'t, Reads> {
     if let Some(least) = span.from {
         query = query.push(from).push_bind(least);
     }
@@ -353,7 +383,8 @@ impl FromRow for Customer {
             accepts_review_emails: row.get("accepts_review_emails")?,
             store_credit: row.get("store_credit")?,
             origin_channel: row.get("origin_channel_id")?,
-            access: channels.map_or(Access::Global, |Channels(channels)| Access::Channels(channels)),
+            access: channels
+                .map_or(Access::Global, |Channels(channels)| Access::Channels(channels)),
             force_password_reset: row.get("force_password_reset")?,
             created_at: row.get("date_created")?,
             modified_at: row.get("date_modified")?,

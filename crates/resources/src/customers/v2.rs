@@ -33,7 +33,11 @@ pub fn routes(routes: Routes) -> Routes {
         .delete(ONE, Scope::CustomersModify, delete)
 }
 
-async fn list(State(app): State<App>, Extension(caller): Extension<Caller>, mut params: Params) -> Reply<Response> {
+async fn list(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    mut params: Params,
+) -> Reply<Response> {
     const OLDEST_FIRST: Order = Order { by: Key::Id, descending: false };
     let filter = filter(&mut params)?;
     let window = params.window()?;
@@ -43,7 +47,8 @@ async fn list(State(app): State<App>, Extension(caller): Extension<Caller>, mut 
     let Some(newest) = listing.customers.iter().map(|customer| customer.modified_at).max() else {
         return Ok(Empty.into_response());
     };
-    let bodies = listing.customers.into_iter().map(|customer| CustomerBody::new(customer, &app, &caller));
+    let bodies =
+        listing.customers.into_iter().map(|customer| CustomerBody::new(customer, &app, &caller));
     Ok(Json::ok(bodies.collect::<Vec<_>>()).modified(newest).into_response())
 }
 
@@ -101,8 +106,8 @@ async fn update(
         said
     })?;
     let changes = [(CustomerId(id), checked(said)?)];
-    let mut changed = ops::update(&app, &caller, &changes).await.map_err(refused)?;
-    let customer = changed.pop().ok_or_else(|| Error::internal("one customer was changed"))?;
+    let mut after = ops::update(&app, &caller, &changes).await.map_err(refused)?;
+    let customer = after.pop().ok_or_else(|| Error::internal("one customer was changed"))?;
     Ok(shown(Json::ok, customer, &app, &caller))
 }
 
@@ -205,13 +210,26 @@ fn filter(params: &mut Params) -> Result<Filter, Failure> {
         store_credit: params.money("store_credit")?,
         min_id: params.integer("min_id")?,
         max_id: params.integer("max_id")?,
-        created: Span::new(params.when("min_date_created")?, params.when("max_date_created")?, None),
-        modified: Span::new(params.when("min_date_modified")?, params.when("max_date_modified")?, None),
+        created: Span::new(
+            params.when("min_date_created")?,
+            params.when("max_date_created")?,
+            None,
+        ),
+        modified: Span::new(
+            params.when("min_date_modified")?,
+            params.when("max_date_modified")?,
+            None,
+        ),
         ..Filter::default()
     })
 }
 
-fn shown(json: fn(CustomerBody) -> Json<CustomerBody>, customer: Customer, app: &App, caller: &Caller) -> Json<CustomerBody> {
+fn shown(
+    json: fn(CustomerBody) -> Json<CustomerBody>,
+    customer: Customer,
+    app: &App,
+    caller: &Caller,
+) -> Json<CustomerBody> {
     let modified_at = customer.modified_at;
     json(CustomerBody::new(customer, app, caller)).modified(modified_at)
 }
@@ -265,7 +283,11 @@ impl CustomerBody {
             form_fields: None,
             date_created: date(customer.created_at),
             date_modified: date(customer.modified_at),
-            store_credit: if published { credit.to_two_decimals() } else { credit.to_four_decimals() },
+            store_credit: if published {
+                credit.to_two_decimals()
+            } else {
+                credit.to_four_decimals()
+            },
             registration_ip_address: customer.registration_ip_address,
             customer_group_id: customer.group.0,
             notes: customer.notes,
@@ -273,7 +295,11 @@ impl CustomerBody {
             reset_pass_on_login: customer.force_password_reset,
             accepts_marketing: customer.accepts_review_emails,
             addresses: LinkBody {
-                url: format!("{}/stores/{}/v2{resource}", app.settings.public_url, caller.store_hash()),
+                url: format!(
+                    "{}/stores/{}/v2{resource}",
+                    app.settings.public_url,
+                    caller.store_hash()
+                ),
                 resource,
             },
         }

@@ -1,11 +1,13 @@
 //! `GET`, `POST`, `PUT` and `DELETE /v3/customers`.
 
-
 use axum::{Extension, extract::State};
 use kernel::{ChannelId, CustomerId, Error, GroupId, Money, Scope, Timestamp, Violations, fold};
 use rest::{
     App, Caller, NoContent, Routes, json,
-    v3::{Body, Cursors, Failure, Fields, Json, Meta, NoParams, Page, Pagination, Params, Reply, Window, Written},
+    v3::{
+        Body, Cursors, Failure, Fields, Json, Meta, NoParams, Page, Pagination, Params, Reply,
+        Window, Written,
+    },
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -44,7 +46,8 @@ async fn list(
         error => error.into(),
     })?;
     let meta = meta(&window, order, &listing, &sent);
-    let data = listing.customers.into_iter().map(|customer| CustomerBody::new(customer, with_credit));
+    let data =
+        listing.customers.into_iter().map(|customer| CustomerBody::new(customer, with_credit));
     Ok(Json(Page { data: data.collect(), meta }))
 }
 
@@ -70,7 +73,9 @@ async fn create(
     let drafts = checked(rows, TITLE)?;
     let refused = |error| refused(TITLE, ".customer_create", "creating", error);
     let made = ops::create(&app, &caller, &drafts).await.map_err(refused)?;
-    Ok(Json(Written::new(made.into_iter().map(|customer| CustomerBody::new(customer, true)).collect())))
+    Ok(Json(Written::new(
+        made.into_iter().map(|customer| CustomerBody::new(customer, true)).collect(),
+    )))
 }
 
 async fn update(
@@ -91,8 +96,10 @@ async fn update(
     let (ids, said): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
     let changes: Vec<_> = ids.into_iter().zip(checked(said, TITLE)?).collect();
     let refused = |error| refused(TITLE, ".customer_update", "updating", error);
-    let changed = ops::update(&app, &caller, &changes).await.map_err(refused)?;
-    Ok(Json(Written::new(changed.into_iter().map(|customer| CustomerBody::new(customer, true)).collect())))
+    let after = ops::update(&app, &caller, &changes).await.map_err(refused)?;
+    Ok(Json(Written::new(
+        after.into_iter().map(|customer| CustomerBody::new(customer, true)).collect(),
+    )))
 }
 
 /// Without `id:in` nothing is deleted, and 204 is the answer all the same, as published.
@@ -123,7 +130,8 @@ fn said(fields: &mut Fields<'_>) -> Said {
         notes: fields.optional("notes", json::text),
         tax_exempt_category: fields.optional("tax_exempt_category", json::text),
         group: fields.optional("customer_group_id", json::integer).map(GroupId),
-        accepts_review_emails: fields.optional("accepts_product_review_abandoned_cart_emails", json::boolean),
+        accepts_review_emails: fields
+            .optional("accepts_product_review_abandoned_cart_emails", json::boolean),
         store_credit: fields.optional("store_credit_amounts", store_credit).flatten(),
         access: fields.nullable("channel_ids", json::list(json::channel)).map(access),
         force_password_reset,
@@ -134,8 +142,13 @@ fn said(fields: &mut Fields<'_>) -> Said {
 
 /// A list of amounts, of which there is one.
 fn store_credit(value: &Value) -> json::Read<Option<Money>> {
-    let amounts = json::list(|item| json::member(json::object(item)?, "amount", json::money))(value)?;
-    if amounts.len() > 1 { Err("error.maxLength".into()) } else { Ok(amounts.into_iter().flatten().next()) }
+    let amounts =
+        json::list(|item| json::member(json::object(item)?, "amount", json::money))(value)?;
+    if amounts.len() > 1 {
+        Err("error.maxLength".into())
+    } else {
+        Ok(amounts.into_iter().flatten().next())
+    }
 }
 
 fn access(channels: Option<Vec<ChannelId>>) -> Access {
@@ -167,8 +180,12 @@ fn in_words(faults: Violations) -> Violations {
 fn refused(title: &str, key: &str, doing: &str, error: Error) -> Failure {
     let mut faults = Violations::default();
     match error {
-        Error::Taken { value, .. } => faults.add(key, format!("Error {doing} customers: email {value} already in use")),
-        Error::UnknownRow { index, what } => faults.add(format!("{index}.id"), format!("invalid {what} ID")),
+        Error::Taken { value, .. } => {
+            faults.add(key, format!("Error {doing} customers: email {value} already in use"));
+        }
+        Error::UnknownRow { index, what } => {
+            faults.add(format!("{index}.id"), format!("invalid {what} ID"));
+        }
         error => return error.into(),
     }
     Failure::refused(title, faults)
@@ -176,17 +193,29 @@ fn refused(title: &str, key: &str, doing: &str, error: Error) -> Failure {
 
 fn filter(params: &mut Params) -> Result<Filter, Failure> {
     let mut texts = Vec::new();
-    let folded = [("email:in", Text::EmailKey), ("name:in", Text::NameKey), ("company:in", Text::CompanyKey)];
+    let folded = [
+        ("email:in", Text::EmailKey),
+        ("name:in", Text::NameKey),
+        ("company:in", Text::CompanyKey),
+    ];
     for (name, text) in folded {
-        texts.extend(params.texts(name)?.map(|values| (text, values.iter().map(|value| fold(value)).collect())));
+        texts.extend(
+            params
+                .texts(name)?
+                .map(|values| (text, values.iter().map(|value| fold(value)).collect())),
+        );
     }
-    for (name, text) in [("phone:in", Text::Phone), ("registration_ip_address:in", Text::RegistrationIpAddress)] {
+    for (name, text) in
+        [("phone:in", Text::Phone), ("registration_ip_address:in", Text::RegistrationIpAddress)]
+    {
         texts.extend(params.texts(name)?.map(|values| (text, values)));
     }
     let parts = params.texts("name:like")?;
     Ok(Filter {
         ids: params.integers("id:in")?.map(|ids| ids.into_iter().map(CustomerId).collect()),
-        groups: params.integers("customer_group_id:in")?.map(|ids| ids.into_iter().map(GroupId).collect()),
+        groups: params
+            .integers("customer_group_id:in")?
+            .map(|ids| ids.into_iter().map(GroupId).collect()),
         texts,
         name_parts: parts.map(|parts| parts.iter().map(|part| fold(part)).collect()),
         created: span(params, "date_created:min", "date_created:max", "date_created")?,
@@ -214,7 +243,9 @@ fn place(cursor: &str, order: Order) -> Result<Place, Failure> {
     let number = |name: &str| cursor.get(name).and_then(Value::as_i64);
     let id = number("id").map(CustomerId).ok_or_else(Window::lost_cursor)?;
     let date = match order.by {
-        Key::Created | Key::Modified => Some(number("date").map(Timestamp).ok_or_else(Window::lost_cursor)?),
+        Key::Created | Key::Modified => {
+            Some(number("date").map(Timestamp).ok_or_else(Window::lost_cursor)?)
+        }
         Key::Id | Key::LastName => None,
     };
     Ok(Place { id, date })
@@ -236,7 +267,8 @@ fn meta(window: &Window, order: Order, listing: &Listing, sent: &str) -> Meta {
     let has_cursors = pagination.is_none() || window.page == 1;
     let ends = listing.customers.first().zip(listing.customers.last());
     let ends = ends.map(|(first, last)| (cursor(first, order), cursor(last, order)));
-    let cursor_pagination = has_cursors.then(|| Cursors::new(window, count, ends, listing.more, sent));
+    let cursor_pagination =
+        has_cursors.then(|| Cursors::new(window, count, ends, listing.more, sent));
     Meta { pagination, cursor_pagination }
 }
 
@@ -279,11 +311,15 @@ impl CustomerBody {
     fn new(customer: Customer, with_credit: bool) -> Self {
         let channels = match customer.access {
             Access::Global => None,
-            Access::Channels(channels) => Some(channels.into_iter().map(|channel| channel.0).collect()),
+            Access::Channels(channels) => {
+                Some(channels.into_iter().map(|channel| channel.0).collect())
+            }
         };
         Self {
             id: customer.id.0,
-            authentication: AuthenticationBody { force_password_reset: customer.force_password_reset },
+            authentication: AuthenticationBody {
+                force_password_reset: customer.force_password_reset,
+            },
             company: customer.company,
             customer_group_id: customer.group.0,
             email: customer.email,
@@ -296,7 +332,8 @@ impl CustomerBody {
             date_created: customer.created_at.to_rfc3339(),
             date_modified: customer.modified_at.to_rfc3339(),
             accepts_product_review_abandoned_cart_emails: customer.accepts_review_emails,
-            store_credit_amounts: with_credit.then_some([CreditBody { amount: customer.store_credit }]),
+            store_credit_amounts: with_credit
+                .then_some([CreditBody { amount: customer.store_credit }]),
             origin_channel_id: customer.origin_channel.0,
             channel_ids: channels,
         }
@@ -306,7 +343,8 @@ impl CustomerBody {
 /// A JSON number with no digit more than it needs: `0`, `43.15`.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn amount<S: Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::Error> {
-    let number: serde_json::Number = money.to_shortest().parse().map_err(serde::ser::Error::custom)?;
+    let number: serde_json::Number =
+        money.to_shortest().parse().map_err(serde::ser::Error::custom)?;
     number.serialize(serializer)
 }
 

@@ -26,7 +26,9 @@ impl Event {
     #[must_use]
     pub fn subject(self) -> i64 {
         match self {
-            Self::CustomerCreated(id) | Self::CustomerUpdated(id) | Self::CustomerDeleted(id) => id.0,
+            Self::CustomerCreated(id) | Self::CustomerUpdated(id) | Self::CustomerDeleted(id) => {
+                id.0
+            }
         }
     }
 

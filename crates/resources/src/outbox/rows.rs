@@ -4,7 +4,13 @@ use sql::{Result, WriteTx};
 use super::model::Event;
 
 /// Queue an event under a number from `EventIds`; it becomes visible when the transaction commits.
-pub async fn publish(tx: &mut WriteTx, store: StoreId, event_id: i64, event: Event, at: Timestamp) -> Result<()> {
+pub async fn publish(
+    tx: &mut WriteTx,
+    store: StoreId,
+    event_id: i64,
+    event: Event,
+    at: Timestamp,
+) -> Result<()> {
     tx.query(
         "INSERT INTO outbox (store_id, event_id, scope, subject, data, created_at)
          VALUES ($1, $2, $3, $4, $5, $6)",

@@ -16,12 +16,17 @@ pub async fn delete(db: &Db, clock: &dyn Clock, hash: &str) -> Result<()> {
         loop {
             let started = Instant::now();
             let gone = db
-                .write(async |tx| Ok::<_, kernel::Error>(rows::delete_some(tx, store, held, AT_A_TIME).await?))
+                .write(async |tx| {
+                    Ok::<_, kernel::Error>(rows::delete_some(tx, store, held, AT_A_TIME).await?)
+                })
                 .await?;
             if gone == 0 {
                 break;
             }
-            tokio::time::sleep(started.elapsed().clamp(Duration::from_millis(1), Duration::from_millis(200))).await;
+            tokio::time::sleep(
+                started.elapsed().clamp(Duration::from_millis(1), Duration::from_millis(200)),
+            )
+            .await;
         }
     }
     access::stores::remove(db, store).await

@@ -17,7 +17,8 @@ pub const HELD: &[Held] = &[
     },
     Held {
         table: "consent_declaration",
-        delete_some: "DELETE FROM consent_declaration WHERE store_id = $1 AND (customer_id, sequence) IN
+        delete_some:
+            "DELETE FROM consent_declaration WHERE store_id = $1 AND (customer_id, sequence) IN
             (SELECT customer_id, sequence FROM consent_declaration WHERE store_id = $1
              ORDER BY customer_id, sequence LIMIT $2)",
     },
@@ -39,6 +40,11 @@ pub const HELD: &[Held] = &[
 ];
 
 /// Remove up to `most` of a store's rows from a table; how many there were.
-pub async fn delete_some(tx: &mut WriteTx, store: StoreId, held: &'static Held, most: i64) -> Result<u64> {
+pub async fn delete_some(
+    tx: &mut WriteTx,
+    store: StoreId,
+    held: &'static Held,
+    most: i64,
+) -> Result<u64> {
     tx.query(held.delete_some).bind(store).bind(most).execute().await
 }

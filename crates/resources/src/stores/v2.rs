@@ -16,11 +16,21 @@ async fn time(State(app): State<App>, _: NoParams) -> Reply<Json<TimeBody>> {
     Ok(Json::ok(TimeBody { time: app.clock.now().seconds() }))
 }
 
-async fn store(State(app): State<App>, Extension(caller): Extension<Caller>, _: NoParams) -> Reply<Json<StoreBody>> {
+async fn store(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    _: NoParams,
+) -> Reply<Json<StoreBody>> {
     let url = app.settings.public_url.clone();
     let domain = url.split_once("://").map_or(url.as_str(), |(_, domain)| domain).to_owned();
     let hash = caller.store_hash().to_owned();
-    Ok(Json::ok(StoreBody { id: hash.clone(), domain, secure_url: url, name: hash, status: "live" }))
+    Ok(Json::ok(StoreBody {
+        id: hash.clone(),
+        domain,
+        secure_url: url,
+        name: hash,
+        status: "live",
+    }))
 }
 
 #[derive(Serialize)]

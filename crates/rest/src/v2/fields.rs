@@ -18,19 +18,32 @@ impl FromRequest<App> for Body {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
-        let not_json = || Failure::new(StatusCode::BAD_REQUEST, "The request body could not be read as a JSON object.");
+        let not_json = || {
+            Failure::new(
+                StatusCode::BAD_REQUEST,
+                "The request body could not be read as a JSON object.",
+            )
+        };
         match body::read(request, app).await {
             Ok(Value::Object(members)) => Ok(Self(members)),
             Ok(_) | Err(Fault::NotJson) => Err(not_json()),
-            Err(Fault::TooLarge) => Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large.")),
-            Err(Fault::CutOff) => Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "The request body did not arrive.")),
+            Err(Fault::TooLarge) => {
+                Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large."))
+            }
+            Err(Fault::CutOff) => {
+                Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "The request body did not arrive."))
+            }
         }
     }
 }
 
 impl Body {
     /// Understand the body. V2 tells of one fault: a member there is not before one that is missing or wrong.
-    pub fn object<T>(self, known: &[&str], read: impl FnOnce(&mut Fields) -> T) -> Result<T, Failure> {
+    pub fn object<T>(
+        self,
+        known: &[&str],
+        read: impl FnOnce(&mut Fields) -> T,
+    ) -> Result<T, Failure> {
         if let Some(name) = self.0.keys().find(|name| !known.contains(&name.as_str())) {
             return Err(Failure::unsupported(name));
         }
@@ -59,12 +72,10 @@ impl Fields {
     /// A member that may be absent or null.
     pub fn optional<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Read<T>) -> Option<T> {
         let value = self.members.get(name).filter(|value| !value.is_null())?;
-        match read(value) {
-            Ok(value) => Some(value),
-            Err(_) => {
-                self.fault.get_or_insert_with(|| Failure::invalid(name));
-                None
-            }
+        let read = read(value).ok();
+        if read.is_none() {
+            self.fault.get_or_insert_with(|| Failure::invalid(name));
         }
+        read
     }
 }

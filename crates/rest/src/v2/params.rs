@@ -65,7 +65,9 @@ impl Params {
 
     /// `page` and `limit` (ruling 10).
     pub fn window(&mut self) -> Result<Window, Failure> {
-        let positive = |text: &str| text.trim().parse().ok().filter(|number| (1..=i64::from(i32::MAX)).contains(number));
+        let positive = |text: &str| {
+            text.trim().parse().ok().filter(|number| (1..=i64::from(i32::MAX)).contains(number))
+        };
         let page = self.read("page", positive)?.unwrap_or(1);
         let limit = self.read("limit", positive)?.unwrap_or(50).min(250);
         Ok(Window { page, limit })
@@ -76,7 +78,11 @@ impl Params {
         self.0.left_over().next().map_or(Ok(()), |name| Err(Failure::unsupported(name)))
     }
 
-    fn read<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Failure> {
+    fn read<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Failure> {
         let Some(text) = self.0.one(name) else { return Ok(None) };
         read(&text).map(Some).ok_or_else(|| Failure::invalid(name))
     }

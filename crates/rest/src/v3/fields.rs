@@ -20,8 +20,12 @@ impl FromRequest<App> for Body {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
         body::read(request, app).await.map(Self).map_err(|fault| match fault {
-            Fault::TooLarge => Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large"),
-            Fault::CutOff => Failure::new(StatusCode::REQUEST_TIMEOUT, "The request body did not arrive"),
+            Fault::TooLarge => {
+                Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large")
+            }
+            Fault::CutOff => {
+                Failure::new(StatusCode::REQUEST_TIMEOUT, "The request body did not arrive")
+            }
             Fault::NotJson => Failure::unreadable(Violations::default()),
         })
     }
@@ -40,8 +44,14 @@ impl Body {
 
     /// Understand the body as a list of at most `most` objects, or answer 413. Of several rows only the
     /// first at fault is told, each of its fields under the row's index (observed.md 10, quirk 2).
-    pub fn rows<T>(self, most: usize, read: impl Fn(&mut Fields<'_>) -> T) -> Result<Vec<T>, Failure> {
-        let Value::Array(rows) = &self.0 else { return Err(at_fault("obj", "error.expected.jsarray")) };
+    pub fn rows<T>(
+        self,
+        most: usize,
+        read: impl Fn(&mut Fields<'_>) -> T,
+    ) -> Result<Vec<T>, Failure> {
+        let Value::Array(rows) = &self.0 else {
+            return Err(at_fault("obj", "error.expected.jsarray"));
+        };
         if rows.len() > most {
             return Err(Failure::too_many_rows(StatusCode::PAYLOAD_TOO_LARGE, most));
         }
@@ -54,7 +64,11 @@ impl Body {
             if !row.is_object() {
                 return Err(at_fault(&index.to_string(), "error.expected.jsobject"));
             }
-            if fields.faults.is_empty() { Ok(value) } else { Err(Failure::unreadable(fields.faults.under(index))) }
+            if fields.faults.is_empty() {
+                Ok(value)
+            } else {
+                Err(Failure::unreadable(fields.faults.under(index)))
+            }
         };
         rows.iter().enumerate().map(read_row).collect()
     }
@@ -93,8 +107,11 @@ impl<'b> Fields<'b> {
     }
 
     /// A field for which `null` means something: `Some(None)`.
-    #[expect(clippy::option_option, reason = "absent, null and a value are three different things to a PUT")]
-    pub fn nullable<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Read<T>) -> Option<Option<T>> {
+    pub fn nullable<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&Value) -> Read<T>,
+    ) -> Option<Option<T>> {
         match self.object.get(name)? {
             Value::Null => Some(None),
             value => match read(value) {
@@ -107,7 +124,9 @@ impl<'b> Fields<'b> {
     /// A published member that this server cannot keep yet: refused when it holds anything, rather than
     /// dropped in silence.
     pub fn not_yet(&mut self, name: &str) {
-        let holds = |value: &Value| !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty());
+        let holds = |value: &Value| {
+            !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty())
+        };
         if self.object.get(name).is_some_and(holds) {
             self.faults.add(name, "is not supported by this server yet");
         }

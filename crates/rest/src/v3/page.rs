@@ -114,7 +114,13 @@ impl Cursors {
     /// The block of a page whose rows have these cursors, first and last. `sent` is the query as it came;
     /// `more` tells which neighbours there are: before and after.
     #[must_use]
-    pub fn new(window: &Window, count: usize, ends: Option<(Value, Value)>, more: (bool, bool), sent: &str) -> Self {
+    pub fn new(
+        window: &Window,
+        count: usize,
+        ends: Option<(Value, Value)>,
+        more: (bool, bool),
+        sent: &str,
+    ) -> Self {
         let ends = ends.map(|(first, last)| (encode(&first), encode(&last)));
         let link = |name, cursor: &String| Some(format!("?{}{name}={cursor}", repeated(sent)));
         let links = match &ends {
@@ -125,7 +131,13 @@ impl Cursors {
             None => Links::default(),
         };
         let (start_cursor, end_cursor) = ends.unzip();
-        Self { count: i64::try_from(count).unwrap_or(i64::MAX), per_page: window.limit, start_cursor, end_cursor, links }
+        Self {
+            count: i64::try_from(count).unwrap_or(i64::MAX),
+            per_page: window.limit,
+            start_cursor,
+            end_cursor,
+            links,
+        }
     }
 }
 
@@ -135,11 +147,11 @@ fn encode(cursor: &Value) -> String {
 
 /// The query as it was sent, without the page it asked for, ready for one more parameter.
 fn repeated(sent: &str) -> String {
-    let names_a_page = |pair: &&str| {
+    let names_no_page = |pair: &&str| {
         let name = pair.split('=').next().unwrap_or_default();
         !matches!(name, "page" | "before" | "after" | "")
     };
-    sent.split('&').filter(names_a_page).map(|pair| format!("{pair}&")).collect()
+    sent.split('&').filter(names_no_page).flat_map(|pair| [pair, "&"]).collect()
 }
 
 #[cfg(test)]

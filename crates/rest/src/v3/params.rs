@@ -19,7 +19,9 @@ impl<S: Sync> FromRequestParts<S> for Params {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let query = Query::of(&parts.uri);
         if let Some(name) = query.with_nul() {
-            return Err(refuse(format!("Query parameter \"{name}\" value may not contain U+0000.")));
+            return Err(refuse(format!(
+                "Query parameter \"{name}\" value may not contain U+0000."
+            )));
         }
         Ok(Self { query, sent: parts.uri.query().unwrap_or_default().to_owned() })
     }
@@ -62,17 +64,27 @@ impl Params {
     pub fn when(&mut self, name: &str) -> Result<Option<WhenFilter>, Failure> {
         let Some(text) = self.query.one(name) else { return Ok(None) };
         let read = WhenFilter::parse(&text);
-        let not = || refuse(format!("Query parameter \"{name}\" value may contain only dates. For input string: \"{text}\"."));
+        let not = || {
+            refuse(format!(
+                "Query parameter \"{name}\" value may contain only dates. For input string: \"{text}\"."
+            ))
+        };
         read.map(Some).ok_or_else(not)
     }
 
     /// One of several words.
-    pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, Failure> {
+    pub fn choice<T: Copy>(
+        &mut self,
+        name: &str,
+        choices: &[(&str, T)],
+    ) -> Result<Option<T>, Failure> {
         let Some(text) = self.query.one(name) else { return Ok(None) };
         let chosen = choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice);
         let not = || {
             let words = choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-            refuse(format!("Query parameter \"{name}\" value must be one of: {words}. For input string: \"{text}\"."))
+            refuse(format!(
+                "Query parameter \"{name}\" value must be one of: {words}. For input string: \"{text}\"."
+            ))
         };
         chosen.map(Some).ok_or_else(not)
     }
@@ -80,10 +92,16 @@ impl Params {
     /// What `include` asks for, each item one of the known words.
     pub fn include<T: Copy>(&mut self, choices: &[(&str, T)]) -> Result<Vec<T>, Failure> {
         let asked = self.texts("include")?.unwrap_or_default();
-        let known = |word: &String| choices.iter().find(|(name, _)| name == word).map(|(_, choice)| *choice);
-        let unknown: Vec<&str> = asked.iter().filter(|word| known(word).is_none()).map(String::as_str).collect();
+        let known = |word: &String| {
+            choices.iter().find(|(name, _)| name == word).map(|(_, choice)| *choice)
+        };
+        let unknown: Vec<&str> =
+            asked.iter().filter(|word| known(word).is_none()).map(String::as_str).collect();
         if !unknown.is_empty() {
-            return Err(refuse(format!("The include(s): {} are not valid include parameter(s).", unknown.join(", "))));
+            return Err(refuse(format!(
+                "The include(s): {} are not valid include parameter(s).",
+                unknown.join(", ")
+            )));
         }
         Ok(asked.iter().filter_map(known).collect())
     }
@@ -92,7 +110,11 @@ impl Params {
     pub fn window(&mut self) -> Result<Window, Failure> {
         let mut number = |name: &str, default: i64| {
             let Some(text) = self.query.one(name) else { return Ok(default) };
-            let number = text.trim().parse().ok().filter(|number| (1..=i64::from(i32::MAX)).contains(number));
+            let number = text
+                .trim()
+                .parse()
+                .ok()
+                .filter(|number| (1..=i64::from(i32::MAX)).contains(number));
             let not = || {
                 refuse(format!(
                     "Query parameter \"{name}\" value may contain only positive integers. For input string: \"{text}\"."
@@ -103,7 +125,9 @@ impl Params {
         let (page, limit) = (number("page", 1)?, number("limit", 50)?.min(250));
         let (before, after) = (self.query.one("before"), self.query.one("after"));
         if before.is_some() && after.is_some() {
-            return Err(refuse("Query parameters \"before\" and \"after\" cannot be used together."));
+            return Err(refuse(
+                "Query parameters \"before\" and \"after\" cannot be used together.",
+            ));
         }
         Ok(Window { page, limit, before, after })
     }
@@ -114,7 +138,10 @@ impl Params {
         if names.is_empty() {
             return Ok(self.sent);
         }
-        Err(refuse(format!("The filter(s): {} are not valid filter parameter(s).", names.join(", "))))
+        Err(refuse(format!(
+            "The filter(s): {} are not valid filter parameter(s).",
+            names.join(", ")
+        )))
     }
 }
 
@@ -126,7 +153,10 @@ pub(super) fn refuse(title: impl Into<String>) -> Failure {
 fn within_bounds(items: Vec<String>) -> Result<Vec<String>, Failure> {
     const MOST: usize = 1_000;
     if items.len() > MOST {
-        return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, format!("Max list size allowed is {MOST}")));
+        return Err(Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("Max list size allowed is {MOST}"),
+        ));
     }
     Ok(items)
 }
