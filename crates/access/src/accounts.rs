@@ -28,7 +28,7 @@ pub async fn create(
     let id = AccountId(clock.now().0 << 8 | i64::from(chance.number() & 0xff));
     let now = clock.now();
     db.write(async |tx| {
-        let store = rows::store(tx, hash)
+        let store = rows::lock_store(tx, hash)
             .await?
             .filter(|store| !store.deleted)
             .ok_or(Error::NotFound("store"))?;

@@ -46,19 +46,23 @@ pub(crate) async fn claim_key(tx: &mut WriteTx, check: &str) -> Result<()> {
 
 /// Every store, in the order of their hashes.
 pub(crate) async fn stores(tx: &mut ReadTx) -> Result<Vec<Store>> {
-    tx.query("SELECT store_id, hash, plan, quirks, created_at, deleted_at FROM store ORDER BY hash")
+    tx.query(STORES).push("ORDER BY hash")
         .fetch_all()
         .await
 }
 
 /// The store of this hash, alive or on its way out.
 pub(crate) async fn store(tx: &mut ReadTx, hash: &str) -> Result<Option<Store>> {
-    tx.query(
-        "SELECT store_id, hash, plan, quirks, created_at, deleted_at FROM store WHERE hash = $1",
-    )
+    tx.query(STORES).push("WHERE hash = $1")
     .bind(hash)
     .fetch_optional()
     .await
+}
+
+/// The same, held until the transaction ends: nobody changes or closes it meanwhile.
+pub(crate) async fn lock_store(tx: &mut WriteTx, hash: &str) -> Result<Option<Store>> {
+    let for_update = tx.for_update();
+    tx.query(STORES).push("WHERE hash = $1").push(for_update).bind(hash).fetch_optional().await
 }
 
 /// Add a store, unless its hash or its number is taken.
@@ -108,24 +112,16 @@ pub(crate) async fn delete_store(tx: &mut WriteTx, store: StoreId) -> Result<()>
 
 /// Every account that may call.
 pub(crate) async fn live_accounts(tx: &mut ReadTx) -> Result<Vec<Held>> {
-    tx.query(
-        "SELECT a.account_id, a.client_id, a.token_sha256, a.scopes, a.created_at AS account_created_at,
-                a.revoked_at, s.store_id, s.hash, s.plan, s.quirks, s.created_at, s.deleted_at
-         FROM account a JOIN store s ON s.store_id = a.store_id
-         WHERE a.revoked_at = 0 AND s.deleted_at = 0",
-    )
+    tx.query(ACCOUNTS)
+        .push("WHERE a.revoked_at = 0 AND s.deleted_at = 0")
     .fetch_all()
     .await
 }
 
 /// The account behind a token, if it may call.
 pub(crate) async fn live_account(tx: &mut ReadTx, token_sha256: &[u8]) -> Result<Option<Held>> {
-    tx.query(
-        "SELECT a.account_id, a.client_id, a.token_sha256, a.scopes, a.created_at AS account_created_at,
-                a.revoked_at, s.store_id, s.hash, s.plan, s.quirks, s.created_at, s.deleted_at
-         FROM account a JOIN store s ON s.store_id = a.store_id
-         WHERE a.token_sha256 = $1 AND a.revoked_at = 0 AND s.deleted_at = 0",
-    )
+    tx.query(ACCOUNTS)
+        .push("WHERE a.token_sha256 = $1 AND a.revoked_at = 0 AND s.deleted_at = 0")
     .bind(token_sha256.to_vec())
     .fetch_optional()
     .await
@@ -133,12 +129,8 @@ pub(crate) async fn live_account(tx: &mut ReadTx, token_sha256: &[u8]) -> Result
 
 /// Every account of a store, also revoked ones, oldest first.
 pub(crate) async fn accounts_of(tx: &mut ReadTx, store: StoreId) -> Result<Vec<Held>> {
-    tx.query(
-        "SELECT a.account_id, a.client_id, a.token_sha256, a.scopes, a.created_at AS account_created_at,
-                a.revoked_at, s.store_id, s.hash, s.plan, s.quirks, s.created_at, s.deleted_at
-         FROM account a JOIN store s ON s.store_id = a.store_id
-         WHERE a.store_id = $1 ORDER BY a.created_at, a.account_id",
-    )
+    tx.query(ACCOUNTS)
+        .push("WHERE a.store_id = $1 ORDER BY a.created_at, a.account_id")
     .bind(store)
     .fetch_all()
     .await
@@ -192,6 +184,13 @@ pub(crate) async fn delete_account(tx: &mut WriteTx, token_sha256: &[u8]) -> Res
     Ok(())
 }
 
+const STORES: &str = "SELECT store_id, hash, plan, quirks, created_at, deleted_at FROM store ";
+
+const ACCOUNTS: &str = "
+    SELECT a.account_id, a.client_id, a.token_sha256, a.scopes, a.created_at AS account_created_at,
+           a.revoked_at, s.store_id, s.hash, s.plan, s.quirks, s.created_at, s.deleted_at
+    FROM account a JOIN store s ON s.store_id = a.store_id ";
+
 /// An account with the digest it is found by.
 pub(crate) struct Held {
     pub(crate) token_sha256: Vec<u8>,
@@ -202,7 +201,7 @@ impl FromRow for Held {
     fn from_row(row: &Row<'_>) -> Result<Self> {
         let scopes: String = row.get("scopes")?;
         let grants = Grants::from_names(scopes.split_whitespace())
-            .map_err(|name| sql::Error::column("scopes", format!("no such scope: {name}")))?;
+            .map_err(|_| sql::Error::column("scopes", "no such scope"))?;
         let revoked_at: Timestamp = row.get("revoked_at")?;
         Ok(Self {
             token_sha256: row.get("token_sha256")?,
@@ -227,11 +226,11 @@ impl FromRow for Store {
             plan: row
                 .get::<String>("plan")?
                 .parse::<Plan>()
-                .map_err(|why| sql::Error::column("plan", why))?,
+                .map_err(|_| sql::Error::column("plan", "no such plan"))?,
             quirks: row
                 .get::<String>("quirks")?
                 .parse::<Quirks>()
-                .map_err(|why| sql::Error::column("quirks", why))?,
+                .map_err(|_| sql::Error::column("quirks", "no such quirk"))?,
             created_at: row.get("created_at")?,
             deleted: deleted_at.0 != 0,
         })

@@ -1,18 +1,12 @@
 //! What operators do with stores.
 
 use kernel::{Chance, Clock, Error, Result, StoreId};
-use sql::Db;
+use sql::{Db, WriteTx};
 
 use crate::{Plan, Quirks, Store, is_store_hash, rows};
 
-/// Make a store. `Taken` when the hash is in use, also by a store that is being deleted.
-pub async fn create(
-    db: &Db,
-    clock: &dyn Clock,
-    chance: &dyn Chance,
-    hash: &str,
-    plan: Plan,
-) -> Result<Store> {
+/// A store to be made, under several numbers of which one will be free: they are drawn, not counted.
+pub fn draft(clock: &dyn Clock, chance: &dyn Chance, hash: &str, plan: Plan) -> Result<Vec<Store>> {
     if !is_store_hash(hash) {
         return Err(Error::invalid("hash", "must be 1 to 64 letters, digits, '-' or '_'"));
     }
@@ -24,21 +18,23 @@ pub async fn create(
         created_at: clock.now(),
         deleted: false,
     };
-    // Numbers are drawn, not counted, so a clash is possible; four in a row are not.
-    let drawn: Vec<Store> = std::iter::repeat_with(|| store(draw_id(chance))).take(4).collect();
-    db.write(async |tx| {
-        if rows::store(tx, hash).await?.is_some() {
-            return Err(Error::Taken { field: "hash", value: hash.to_owned() });
+    Ok(std::iter::repeat_with(|| store(draw_id(chance))).take(4).collect())
+}
+
+/// Make the store under the first number that is free. `Taken` when its hash is in use, also by a store that
+/// is being deleted.
+pub async fn create(tx: &mut WriteTx, drafts: &[Store]) -> Result<Store> {
+    for store in drafts {
+        if rows::store(tx, &store.hash).await?.is_some() {
+            break;
         }
-        for store in &drawn {
-            if rows::insert_store(tx, store).await? {
-                rows::count_change(tx).await?;
-                return Ok(store.clone());
-            }
+        if rows::insert_store(tx, store).await? {
+            rows::count_change(tx).await?;
+            return Ok(store.clone());
         }
-        Err(Error::Taken { field: "hash", value: hash.to_owned() })
-    })
-    .await
+    }
+    let hash = drafts.first().map_or_else(String::new, |store| store.hash.clone());
+    Err(Error::Taken { field: "hash", value: hash })
 }
 
 /// Every store, also those being deleted, in the order of their hashes.
@@ -54,7 +50,7 @@ pub async fn find(db: &Db, hash: &str) -> Result<Store> {
 /// Choose which oddities a store shows.
 pub async fn set_quirks(db: &Db, hash: &str, change: impl Fn(Quirks) -> Quirks) -> Result<Store> {
     db.write(async |tx| {
-        let mut store = rows::store(tx, hash).await?.ok_or(Error::NotFound("store"))?;
+        let mut store = rows::lock_store(tx, hash).await?.ok_or(Error::NotFound("store"))?;
         store.quirks = change(store.quirks);
         rows::update_store(tx, &store).await?;
         rows::count_change(tx).await?;
@@ -67,7 +63,7 @@ pub async fn set_quirks(db: &Db, hash: &str, change: impl Fn(Quirks) -> Quirks) 
 pub async fn close(db: &Db, clock: &dyn Clock, hash: &str) -> Result<StoreId> {
     let now = clock.now();
     db.write(async |tx| {
-        let store = rows::store(tx, hash).await?.ok_or(Error::NotFound("store"))?;
+        let store = rows::lock_store(tx, hash).await?.ok_or(Error::NotFound("store"))?;
         rows::close_store(tx, store.id, now).await?;
         rows::count_change(tx).await?;
         Ok(store.id)

@@ -2,7 +2,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use kernel::Result;
-use sql::Db;
+use sql::{Db, ReadTx};
 
 use crate::{Account, accounts::digest, rows};
 
@@ -47,23 +47,10 @@ impl Tokens {
 
     /// Read the accounts again if anything about stores or accounts has changed.
     pub async fn refresh(&self) -> Result<()> {
-        let revision =
-            self.db.read(async |tx| Ok::<_, kernel::Error>(rows::revision(tx).await?)).await?;
-        if revision == self.known.load().revision {
+        if self.revision().await? == self.known.load().revision {
             return Ok(());
         }
-        let (revision, held) = self
-            .db
-            .snapshot(async |tx| {
-                Ok::<_, kernel::Error>((rows::revision(tx).await?, rows::live_accounts(tx).await?))
-            })
-            .await?;
-        let by_digest = held.into_iter().filter_map(|held| {
-            let digest = held.token_sha256.try_into().ok()?;
-            Some((digest, Arc::new(held.account)))
-        });
-        self.known.store(Arc::new(Known { revision, accounts: by_digest.collect() }));
-        Ok(())
+        self.reload().await
     }
 
     /// Follow the changes of other processes, for as long as the server runs.
@@ -71,19 +58,35 @@ impl Tokens {
         let mut failures = 0;
         loop {
             tokio::time::sleep(POLL).await;
-            if let Ok(Ok(())) = tokio::time::timeout(POLL, self.refresh()).await {
-                failures = 0;
-                continue;
+            // Only the number has to come quickly. The accounts themselves may be many.
+            match tokio::time::timeout(POLL, self.revision()).await {
+                Ok(Ok(revision)) if revision == self.known.load().revision => failures = 0,
+                Ok(Ok(_)) => failures = if self.reload().await.is_ok() { 0 } else { failures + 1 },
+                Ok(Err(_)) | Err(_) => failures += 1,
             }
-            failures += 1;
             // Two polls and their waits make a second: what is held may be out of date.
             if failures == 2 {
-                tracing::warn!(
-                    "the accounts cannot be read; each request asks the database until they can"
-                );
+                tracing::warn!("the accounts cannot be read; each request asks the database until they can");
                 self.known.store(Arc::default());
             }
         }
+    }
+
+    async fn revision(&self) -> Result<i64> {
+        self.db.read(async |tx| Ok::<_, kernel::Error>(rows::revision(tx).await?)).await
+    }
+
+    async fn reload(&self) -> Result<()> {
+        let read = async |tx: &mut ReadTx| {
+            Ok::<_, kernel::Error>((rows::revision(tx).await?, rows::live_accounts(tx).await?))
+        };
+        let (revision, held) = self.db.scan(read).await?;
+        let by_digest = held.into_iter().filter_map(|held| {
+            let digest = held.token_sha256.try_into().ok()?;
+            Some((digest, Arc::new(held.account)))
+        });
+        self.known.store(Arc::new(Known { revision, accounts: by_digest.collect() }));
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use access::{Credentials, Plan, accounts, stores};
+use access::{Credentials, Plan, accounts};
 use kernel::{Error, Grants, SystemChance, SystemClock};
 use rest::{App, Settings};
 use server::Listener;
@@ -97,7 +97,7 @@ impl Place {
 
 /// Make what is not there yet: the store, its people, and an account for this run.
 async fn furnish(db: &Db, place: &Place, options: &DevOptions) -> Outcome<Credentials> {
-    let is_new = match stores::create(db, &SystemClock, &SystemChance, STORE, Plan::Unlimited).await
+    let is_new = match resources::stores::ops::create(db, &SystemClock, &SystemChance, STORE, Plan::Unlimited).await
     {
         Ok(_) => true,
         Err(Error::Taken { .. }) => false,

@@ -46,9 +46,8 @@ pub(crate) async fn run(shared: &Shared) -> Outcome {
 /// The address without user and password.
 fn without_secrets(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
-    let rest = rest.split('?').next().unwrap_or(rest);
     let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-    format!("{scheme}://{place}")
+    format!("{scheme}://{}", place.split('?').next().unwrap_or(place))
 }
 
 fn permissions(path: &Path) -> String {
@@ -74,6 +73,7 @@ mod tests {
             "postgres://db.test:5432/shop"
         );
         assert_eq!(without_secrets("postgres://me:p@ss@db/shop"), "postgres://db/shop");
+        assert_eq!(without_secrets("postgres://me:pa?ss@db/shop?sslmode=require"), "postgres://db/shop");
         assert_eq!(without_secrets("sqlite:custodia.db"), "sqlite:custodia.db");
     }
 }

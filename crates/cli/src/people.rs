@@ -54,9 +54,9 @@ async fn declare(
         let mut deny = Vec::new();
         for category in [Category::Functional, Category::Analytics, Category::Targeting] {
             if app.chance.number().is_multiple_of(2) {
-                allow.push(category)
+                allow.push(category);
             } else {
-                deny.push(category)
+                deny.push(category);
             }
         }
         let set = |categories: Vec<Category>| categories.into_iter().collect::<Categories>();

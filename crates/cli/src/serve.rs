@@ -23,8 +23,12 @@ pub(crate) async fn run(shared: &Shared, options: ServeOptions) -> Outcome {
         (Some(certificate), Some(key)) => Some(tls_config(certificate, key)?),
         _ => None,
     };
-    let stop = stop()?;
-    let db = open::database(&shared.database).await?;
+    let mut stop = Box::pin(stop()?);
+    // Another server may be migrating; whoever is told to stop meanwhile need not wait for it.
+    let db = tokio::select! {
+        opened = open::database(&shared.database) => opened?,
+        () = &mut stop => return Ok(()),
+    };
     let scheme = if tls.is_some() { "https" } else { "http" };
     let public_url = options.public_url.unwrap_or_else(|| format!("{scheme}://{}", options.listen));
     let public_url = public_url.trim_end_matches('/').to_owned();

@@ -27,9 +27,10 @@ id! {
 
 /// Draws the 64-bit, time-ordered numbers of events and audit lines.
 ///
-/// The upper 52 bits are microseconds since 1970, the lower 12 a number this process drew when it
-/// started, so that two processes writing to one store do not meet. Within a process no number is
-/// given twice: a second draw in the same microsecond takes the next one.
+/// The upper bits are microseconds since 2020 (enough until 2091), the lower 12 a number this process drew
+/// when it started. Within a process no number is given twice: a second draw in the same microsecond takes
+/// the next one. Two processes meet only if they drew one number of 4096, and then only where they write to
+/// one store in one microsecond; the later transaction then fails whole.
 #[derive(Debug)]
 pub struct EventIds {
     process: i64,
@@ -50,9 +51,12 @@ impl EventIds {
             .last
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.0.max(last + 1)));
         let last = previous.unwrap_or_else(|last| last);
-        (now.0.max(last + 1) << 12) | self.process
+        ((now.0.max(last + 1) - EPOCH.0) << 12) | self.process
     }
 }
+
+/// 1 January 2020.
+const EPOCH: Timestamp = Timestamp::from_seconds(1_577_836_800);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,3 @@
-use std::fmt::Write as _;
-
 use unicode_normalization::UnicodeNormalization as _;
 
 /// The key under which a text is compared "without case": NFC, then Unicode lower case.
@@ -17,10 +15,9 @@ pub fn fold(text: &str) -> String {
 /// Bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half & 0xf)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::{
     civil::{Date, DateTime},
     fmt::rfc2822,
-    tz::TimeZone,
+    tz::{Offset, TimeZone},
 };
 
 /// An instant, in microseconds since 1970, as both engines store it.
@@ -32,23 +32,87 @@ impl Timestamp {
     /// The form V2 puts on the wire: `Thu, 01 Nov 2012 18:15:06 +0000`.
     #[must_use]
     pub fn to_rfc2822(self) -> String {
-        self.instant().strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+        // Written by hand, as the other forms are: a pattern takes longer to interpret than a row to read.
+        let at = self.civil();
+        let mut text = String::with_capacity(31);
+        text.push_str(WEEKDAYS[usize::from(at.weekday().to_monday_zero_offset().unsigned_abs())]);
+        text.push_str(", ");
+        push(&mut text, at.day(), 2);
+        text.push(' ');
+        text.push_str(MONTHS[usize::from(at.month().unsigned_abs()) - 1]);
+        text.push(' ');
+        push(&mut text, at.year(), 4);
+        text.push(' ');
+        push_time(&mut text, at);
+        text.push_str(" +0000");
+        text
     }
 
     /// The form V3 puts on the wire: `2012-11-01T18:15:06Z`, without a fraction.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
-        self.instant().to_string()
+        let mut text = self.to_iso_8601();
+        text.push('Z');
+        text
+    }
+
+    /// The form of log lines: `2012-11-01T18:15:06.000000Z`.
+    #[must_use]
+    pub fn to_rfc3339_micros(self) -> String {
+        let mut text = self.to_iso_8601();
+        text.push('.');
+        push(&mut text, self.0.rem_euclid(Self::SECOND), 6);
+        text.push('Z');
+        text
     }
 
     /// One second, in microseconds.
     pub const SECOND: i64 = 1_000_000;
 
-    /// The whole second, as the library knows it. An instant beyond the year 9999 becomes 1970.
-    fn instant(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_second(self.seconds()).unwrap_or_default()
+    /// Date and time without a zone or a fraction.
+    fn to_iso_8601(self) -> String {
+        let at = self.civil();
+        let mut text = String::with_capacity("2012-11-01T18:15:06.000000Z".len());
+        push(&mut text, at.year(), 4);
+        text.push('-');
+        push(&mut text, at.month(), 2);
+        text.push('-');
+        push(&mut text, at.day(), 2);
+        text.push('T');
+        push_time(&mut text, at);
+        text
+    }
+
+    /// The whole second in UTC. An instant that no form can show becomes 1970.
+    fn civil(self) -> DateTime {
+        let shown = in_range(self.seconds()).unwrap_or(Self(0));
+        let instant = jiff::Timestamp::from_second(shown.seconds()).unwrap_or_default();
+        Offset::UTC.to_datetime(instant)
     }
 }
+
+fn push_time(text: &mut String, at: DateTime) {
+    push(text, at.hour(), 2);
+    text.push(':');
+    push(text, at.minute(), 2);
+    text.push(':');
+    push(text, at.second(), 2);
+}
+
+/// A number that is not negative, in this many digits.
+#[inline]
+fn push(text: &mut String, number: impl Into<i64>, digits: u32) {
+    let number = number.into().unsigned_abs();
+    for place in (0..digits).rev() {
+        let digit = number / 10_u64.pow(place) % 10;
+        text.push(char::from(DIGITS[usize::try_from(digit).unwrap_or(0)]));
+    }
+}
+
+const DIGITS: &[u8; 10] = b"0123456789";
+const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// What a date in a filter means (ruling 13): an instant to the second, or a whole day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,18 +152,23 @@ fn instant(text: &str) -> Option<Timestamp> {
     if !text.is_empty() && text.len() <= 11 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return in_range(text.parse().ok()?);
     }
-    let text = match text.rsplit_once(' ') {
-        Some((moment, offset)) if moment.contains('T') && is_offset(offset) => {
-            format!("{moment}+{offset}")
+    let with_plus = match text.rsplit_once(' ') {
+        Some((moment, offset)) if is_offset(offset) => {
+            // RFC 2822 names the month; before its offset stands a blank, in ISO 8601 nothing.
+            let names_month = moment.bytes().any(|byte| byte.is_ascii_alphabetic() && byte != b'T');
+            let between = if names_month { " " } else { "" };
+            Some(format!("{}{between}+{offset}", moment.trim_end()))
         }
-        _ => text.to_owned(),
+        _ => None,
     };
-    let parsed = (text.parse::<jiff::Timestamp>().ok())
-        .or_else(|| rfc2822::parse(&text).ok().map(|zoned| zoned.timestamp()));
-    match parsed {
-        Some(instant) => in_range(instant.as_second()),
-        None => seconds(text.parse::<DateTime>().ok()?),
+    let zoned = |text: &str| {
+        let instant = text.parse::<jiff::Timestamp>().ok();
+        instant.or_else(|| rfc2822::parse(text).ok().map(|zoned| zoned.timestamp()))
+    };
+    if let Some(instant) = zoned(text).or_else(|| zoned(&with_plus?)) {
+        return in_range(instant.as_second());
     }
+    seconds(text.parse::<DateTime>().ok()?)
 }
 
 fn is_offset(text: &str) -> bool {
@@ -165,8 +234,22 @@ mod tests {
     fn each_wire_writes_its_own_form() {
         let at = Timestamp(NOON.0 + 999_999);
         assert_eq!(at.to_rfc3339(), "2024-06-01T12:00:00Z");
+        assert_eq!(at.to_rfc3339_micros(), "2024-06-01T12:00:00.999999Z");
         assert_eq!(at.to_rfc2822(), "Sat, 01 Jun 2024 12:00:00 +0000");
+        assert_eq!(Timestamp(-1).to_rfc3339_micros(), "1969-12-31T23:59:59.999999Z");
+        assert_eq!(Timestamp(-1).to_rfc2822(), "Wed, 31 Dec 1969 23:59:59 +0000");
         assert_eq!(Timestamp(i64::MAX).to_rfc3339(), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        // A step that brings by every month, weekday and hour.
+        for second in (-62_167_219_200..253_402_207_200).step_by(7_654_321_987) {
+            let at = Timestamp::from_seconds(second);
+            for form in [at.to_rfc3339(), at.to_rfc2822()] {
+                assert_eq!(WhenFilter::parse(&form).map(|when| when.from), Some(at), "{form}");
+            }
+        }
     }
 
     #[track_caller]
@@ -190,6 +273,9 @@ mod tests {
             "2024-06-01 12:00:00",
             "Sat, 01 Jun 2024 12:00:00 +0000",
             "Sat, 01 Jun 2024 12:00:00 GMT",
+            "Sat, 01 Jun 2024 12:00:00  0000",
+            "Sat, 01 Jun 2024 12:00:00 0000",
+            "2024-06-01 14:00:00 02:00",
             "1717243200",
         ] {
             check(form, second);

@@ -85,6 +85,8 @@ CREATE TABLE customer (
     date_modified           BIGINT NOT NULL,
     -- How many consent declarations this customer has made; the last one's number.
     declarations            BIGINT NOT NULL,
+    -- When the last was made; 0 while there is none. Times never run against the numbers.
+    declared_at             BIGINT NOT NULL DEFAULT 0,
     CONSTRAINT customer_pk PRIMARY KEY (store_id, customer_id)
 );
 CREATE INDEX customer_by_email ON customer (store_id, email_key, customer_id);

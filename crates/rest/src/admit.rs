@@ -2,7 +2,8 @@
 //!
 //! In: the route is known; then token (401), store (403), scope (403), limits (429), what the headers say of
 //! the body (406, 415); then the handler. Out: the headers that every answer has, and one line of log with
-//! the route's pattern. This is the only place that makes a [`Caller`].
+//! the route's pattern, also for a request whose caller did not wait. This is the only place that makes a
+//! [`Caller`].
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
@@ -32,12 +33,11 @@ pub(crate) async fn admit<T: 'static>(
     mut request: Request,
     handler: impl Handler<T, App>,
 ) -> Response {
-    let started = Instant::now();
     let id = RequestId::draw(&*app.chance);
-    let method = request.method().clone();
+    let passage = Passage::begin(operation.path, request.method(), id);
     let mut passed = Passed::default();
     let refused = check(&app, operation, &mut request, id, &mut passed).await;
-    let mut response = match refused {
+    let response = match refused {
         Err(refusal) => refusal,
         // A panic ends its own request and no other.
         Ok(()) => match AssertUnwindSafe(handler.call(request, app.clone())).catch_unwind().await {
@@ -45,20 +45,59 @@ pub(crate) async fn admit<T: 'static>(
             Err(_) => operation.version.refuse(Error::internal("a handler panicked")),
         },
     };
-    finish(operation.version, id, &passed, response.headers_mut());
-    log(operation.path, &method, id, &mut response, started);
-    response
+    passage.end(operation.version, &passed, response)
 }
 
 /// The answer to a path or method that is not routed; it comes before any look at the token.
 pub(crate) async fn not_routed(State(app): State<App>, method: Method) -> Response {
-    let started = Instant::now();
-    let id = RequestId::draw(&*app.chance);
-    let mut response =
+    let passage = Passage::begin("(none)", &method, RequestId::draw(&*app.chance));
+    let response =
         Plain(StatusCode::NOT_FOUND, "The route is not found, check the URL").into_response();
-    finish(Version::Root, id, &Passed::default(), response.headers_mut());
-    log("(none)", &method, id, &mut response, started);
-    response
+    passage.end(Version::Root, &Passed::default(), response)
+}
+
+/// One request on its way. Dropped, however that comes about, it leaves one line of log: never a path or query
+/// as sent, a body, a token.
+struct Passage {
+    route: &'static str,
+    method: Method,
+    request_id: String,
+    started: Instant,
+    /// `None` until there is one, and for good when the caller goes away before: what the request wrote may
+    /// have been kept.
+    outcome: Option<(StatusCode, Option<Cause>)>,
+}
+
+impl Passage {
+    fn begin(route: &'static str, method: &Method, id: RequestId) -> Self {
+        let (method, request_id) = (method.clone(), id.digits());
+        Self { route, method, request_id, started: Instant::now(), outcome: None }
+    }
+
+    fn end(mut self, version: Version, passed: &Passed, mut response: Response) -> Response {
+        finish(version, &self.request_id, passed, response.headers_mut());
+        self.outcome = Some((response.status(), response.extensions_mut().remove()));
+        response
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        let Self { route, method, request_id, started, outcome } = self;
+        let request_id = request_id.as_str();
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        match outcome {
+            Some((status, Some(Cause(cause)))) => {
+                let (status, cause) = (status.as_u16(), cause.as_str());
+                tracing::error!(request_id, %method, route, status, micros, cause, "failed");
+            }
+            Some((status, None)) => {
+                let status = status.as_u16();
+                tracing::info!(request_id, %method, route, status, micros, "answered");
+            }
+            None => tracing::info!(request_id, %method, route, micros, "abandoned"),
+        }
+    }
 }
 
 /// How far a request came.
@@ -81,14 +120,14 @@ async fn check(
     }
     let version = operation.version;
     let account = recognise(app, version, request.headers(), request.uri()).await?;
+    // Taken before the scope is looked at, told after: whoever is recognised reads the four headers.
+    let taken = app.limiter.take(account.id, account.store.plan, app.clock.now());
+    let allowance = taken.unwrap_or_else(|spent| spent);
+    passed.allowance = Some(allowance);
     if !account.grants.allow(operation.scope) {
         return Err(version
             .say(StatusCode::FORBIDDEN, "You don't have a required scope to access the endpoint"));
     }
-    let now = app.clock.now();
-    let taken = app.limiter.take(account.id, account.store.plan, now);
-    let allowance = taken.unwrap_or_else(|spent| spent);
-    passed.allowance = Some(allowance);
     let at_once = operation.at_once.filter(|_| account.store.plan.quota().is_some());
     if let (Ok(_), Some(most)) = (taken, at_once) {
         passed.running = app.limiter.enter(account.id, operation.path, most);
@@ -149,14 +188,10 @@ fn admits_json(accept: &HeaderValue) -> bool {
     let Ok(accept) = accept.to_str() else { return true };
     let mut ranges = accept
         .split(',')
-        .map(|range| range.split(';').next().unwrap_or_default().trim())
-        .peekable();
+        .map(|range| range.split(';').next().unwrap_or_default().trim());
     let admits = |range: &str| {
-        range.is_empty()
-            || matches!(
-                range.to_ascii_lowercase().as_str(),
-                "*/*" | "*" | "application/*" | "application/json"
-            )
+        let json = ["", "*/*", "*", "application/*", "application/json"];
+        json.iter().any(|name| range.eq_ignore_ascii_case(name))
     };
     ranges.any(admits)
 }
@@ -188,7 +223,7 @@ impl Version {
 }
 
 /// The headers that every answer has, and those that a version or a limit adds (observed.md 3).
-fn finish(version: Version, id: RequestId, passed: &Passed, headers: &mut HeaderMap) {
+fn finish(version: Version, request_id: &str, passed: &Passed, headers: &mut HeaderMap) {
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     let year = HeaderValue::from_static("max-age=31536000; includeSubDomains");
     headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
@@ -202,19 +237,8 @@ fn finish(version: Version, id: RequestId, passed: &Passed, headers: &mut Header
         headers.insert(QUOTA, HeaderValue::from(allowance.quota));
         headers.insert(WINDOW, HeaderValue::from_static("30000"));
     }
-    let digits = HeaderValue::try_from(id.digits()).expect("hexadecimal digits make a header");
+    let digits = HeaderValue::from_str(request_id).expect("hexadecimal digits make a header");
     headers.insert(REQUEST_ID, digits);
-}
-
-/// One line a request: never a path or query as sent, a body, a token.
-fn log(route: &str, method: &Method, id: RequestId, response: &mut Response, started: Instant) {
-    let status = response.status().as_u16();
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    if let Some(Cause(cause)) = response.extensions_mut().remove() {
-        tracing::error!(request_id = id.digits(), %method, route, status, micros, cause, "failed");
-    } else {
-        tracing::info!(request_id = id.digits(), %method, route, status, micros, "answered");
-    }
 }
 
 const LEFT: HeaderName = HeaderName::from_static("x-rate-limit-requests-left");

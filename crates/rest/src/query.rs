@@ -30,11 +30,13 @@ impl Query {
                 Some(name) => (name, false),
                 None => (&*name, true),
             };
-            match given.iter_mut().find(|known| known.name == name) {
-                Some(known) => {
-                    known.values.push(value.into_owned());
-                    known.splits = false;
+            match given.iter().position(|known| known.name == name) {
+                Some(at) => {
+                    given[at].values.push(value.into_owned());
+                    given[at].splits = false;
                 }
+                // No operation knows so many names: among those kept is one that will be refused.
+                None if given.len() == MOST_NAMES => {}
                 None => given.push(Parameter {
                     name: name.to_owned(),
                     values: vec![value.into_owned()],
@@ -78,6 +80,21 @@ impl Query {
     }
 }
 
+/// An id, or a number of pages or rows: digits and nothing else, at least 1. What is larger than any list is as good as the largest.
+pub(crate) fn positive(digits: &str) -> Option<i64> {
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number = digits.parse().unwrap_or(i64::MAX).min(MOST);
+    (number >= 1).then_some(number)
+}
+
+/// How many names of parameters are looked at.
+const MOST_NAMES: usize = 64;
+
+/// Far more than any list has, and small enough to be multiplied by a page's length.
+const MOST: i64 = 1 << 50;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +116,15 @@ mod tests {
         check("id:in=", &[""]);
         check("id:in", &[""]);
         check("id:in=a+b", &["a b"]);
+    }
+
+    #[test]
+    fn a_number_of_rows_has_a_least_and_no_most() {
+        assert_eq!(positive("250"), Some(250));
+        assert_eq!(positive("99999999999999999999"), Some(MOST));
+        for not in ["", "0", "-1", "1.5", "x", "+1", "1 "] {
+            assert_eq!(positive(not), None, "{not}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use self::{
     fields::{Body, Fields},
     params::{NoParams, Params, Window},
 };
-use crate::{Cause, answer};
+use crate::{Cause, answer, query::positive};
 
 /// A handler's answer.
 pub type Reply<T> = Result<T, Failure>;
@@ -181,7 +181,7 @@ impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Ids<N> {
         for (id, (_, text)) in
             ids.iter_mut().zip(path.iter().filter(|(name, _)| *name != "store_hash"))
         {
-            let parsed = text.parse().ok().filter(|id| (1..=i64::from(i32::MAX)).contains(id));
+            let parsed = positive(text).filter(|id| *id <= i64::from(i32::MAX));
             *id = parsed.ok_or_else(not_found)?;
         }
         Ok(Self(ids))
@@ -203,12 +203,13 @@ impl Formatter for EscapedSlashes {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        for (index, part) in fragment.split('/').enumerate() {
-            if index > 0 {
-                writer.write_all(b"\\/")?;
-            }
-            CompactFormatter.write_string_fragment(writer, part)?;
+        let mut left = fragment.as_bytes();
+        // Few fragments have a slash: most are written whole.
+        while let Some(slash) = left.iter().position(|byte| *byte == b'/') {
+            writer.write_all(&left[..slash])?;
+            writer.write_all(b"\\/")?;
+            left = &left[slash + 1..];
         }
-        Ok(())
+        writer.write_all(left)
     }
 }

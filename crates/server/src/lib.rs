@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use axum::{
     BoxError, Router,
     body::{Body, Bytes, HttpBody},
-    http::{Request, Response},
+    http::{Request, Response, StatusCode, header::ALLOW},
 };
 use rest::{App, Operation, Routes};
 use tower::{Service, ServiceBuilder};
@@ -38,7 +38,16 @@ where
     ServiceBuilder::new()
         .map_request(|request: Request<B>| paths::clean(request.map(Body::new)))
         .layer(gzip.compress_when(SizeAbove::new(1024)))
+        .map_response(without_allow)
         .service(router(app).0)
+}
+
+/// axum tells which methods a path has; the real service says 404 and nothing more.
+fn without_allow(mut response: Response<Body>) -> Response<Body> {
+    if response.status() == StatusCode::NOT_FOUND {
+        response.headers_mut().remove(ALLOW);
+    }
+    response
 }
 
 /// A body that may be compressed on its way.

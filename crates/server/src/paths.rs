@@ -8,7 +8,7 @@ use axum::http::{
 /// is dropped. V2's `.xml` is an `Accept` that admits no JSON (ruling 31).
 pub(crate) fn clean<B>(mut request: Request<B>) -> Request<B> {
     let path = request.uri().path();
-    let wants_xml = is_v2(path) && suffix(path) == ".xml";
+    let wants_xml = suffix(path) == ".xml" && is_v2(path);
     if wants_xml {
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/xml"));
     }
@@ -19,7 +19,8 @@ pub(crate) fn clean<B>(mut request: Request<B>) -> Request<B> {
 }
 
 fn is_v2(path: &str) -> bool {
-    path.starts_with("/stores/") && path.contains("/v2/")
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    segments.next() == Some("stores") && segments.nth(1) == Some("v2")
 }
 
 /// The format that a path names, written as V2 always was: lower case.
@@ -33,7 +34,7 @@ fn cleaned(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     let doubled = path.contains("//");
     let slashed = path.len() > 1 && path.ends_with('/');
-    let suffixed = is_v2(path) && !suffix(path).is_empty();
+    let suffixed = !suffix(path).is_empty() && is_v2(path);
     if !doubled && !slashed && !suffixed {
         return None;
     }
@@ -75,7 +76,9 @@ mod tests {
         check("/stores/acme/v2/customers/5.json", Some("/stores/acme/v2/customers/5"));
         check("/stores/acme/v2/customers.json/", Some("/stores/acme/v2/customers"));
         check("/stores/acme/v2/customers.xml", Some("/stores/acme/v2/customers"));
-        check("/stores/acme/v3/customers.json", Some("/stores/acme/v3/customers.json"));
+        check("/stores/acme/v3/customers.json", None);
+        check("//stores//acme/v2/customers.xml", Some("/stores/acme/v2/customers"));
+        check("/stores/v2/v3/customers.json", None);
         check("//", Some("/"));
         check("/", None);
     }

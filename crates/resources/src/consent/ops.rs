@@ -29,36 +29,18 @@ pub async fn declare(
     customer: CustomerId,
     declaration: Declaration,
 ) -> Result<Consent> {
-    let consent = Consent { declaration, declared_at: app.clock.now() };
-    let audit_id = app.event_ids.next(consent.declared_at);
+    let now = app.clock.now();
+    let audit_id = app.event_ids.next(now);
     app.db
         .write(async |tx| {
             // The customer's row counts its declarations: taking the next number holds it.
-            let Some(sequence) =
-                customers::rows::next_declaration(tx, caller.store, customer).await?
-            else {
-                return Err(Error::NotFound("customer"));
-            };
-            rows::append(
-                tx,
-                caller.store,
-                customer,
-                sequence,
-                consent,
-                Source::ManagementApi,
-                caller.account,
-            )
-            .await?;
-            audit::rows::record(
-                tx,
-                caller,
-                audit_id,
-                &Change::consent_declared(customer),
-                consent.declared_at,
-            )
-            .await?;
-            Ok(())
+            let given = customers::rows::next_declaration(tx, caller.store, customer, now).await?;
+            let (sequence, declared_at) = given.ok_or(Error::NotFound("customer"))?;
+            let consent = Consent { declaration, declared_at };
+            let source = Source::ManagementApi;
+            rows::append(tx, caller.store, customer, sequence, consent, source, caller.account).await?;
+            audit::rows::record(tx, caller, audit_id, &Change::consent_declared(customer), now).await?;
+            Ok(consent)
         })
-        .await?;
-    Ok(consent)
+        .await
 }

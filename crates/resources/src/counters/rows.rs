@@ -10,6 +10,8 @@ pub enum Counter {
 }
 
 impl Counter {
+    const ALL: [Self; 1] = [Self::Customer];
+
     fn name(self) -> &'static str {
         match self {
             Self::Customer => "customer",
@@ -17,33 +19,42 @@ impl Counter {
     }
 }
 
-/// Take the next `count` numbers; the first of them is returned.
-pub async fn take(tx: &mut WriteTx, store: StoreId, counter: Counter, count: i64) -> Result<i64> {
-    let (last,): (i64,) = tx
+/// Give a new store its counters.
+pub async fn open(tx: &mut WriteTx, store: StoreId) -> Result<()> {
+    for counter in Counter::ALL {
+        tx.query("INSERT INTO counter (store_id, name, last, live) VALUES ($1, $2, 0, 0)")
+            .bind(store)
+            .bind(counter.name())
+            .execute()
+            .await?;
+    }
+    Ok(())
+}
+
+/// Take the next `count` numbers; the first of them is returned. `None` when the store is gone.
+pub async fn take(tx: &mut WriteTx, store: StoreId, counter: Counter, count: i64) -> Result<Option<i64>> {
+    let last: Option<(i64,)> = tx
         .query(
-            "INSERT INTO counter (store_id, name, last, live) VALUES ($1, $2, $3, $3)
-             ON CONFLICT (store_id, name)
-             DO UPDATE SET last = counter.last + excluded.last, live = counter.live + excluded.live
+            "UPDATE counter SET last = last + $3, live = live + $3 WHERE store_id = $1 AND name = $2
              RETURNING last",
         )
         .bind(store)
         .bind(counter.name())
         .bind(count)
-        .fetch_one()
+        .fetch_optional()
         .await?;
-    Ok(last - count + 1)
+    Ok(last.map(|(last,)| last - count + 1))
 }
 
-/// Hold the counter's row until the transaction ends.
-pub async fn hold(tx: &mut WriteTx, store: StoreId, counter: Counter) -> Result<()> {
+/// Hold the counter's row until the transaction ends. `None` when the store is gone.
+pub async fn hold(tx: &mut WriteTx, store: StoreId, counter: Counter) -> Result<Option<()>> {
     let for_update = tx.for_update();
     tx.query("SELECT last FROM counter WHERE store_id = $1 AND name = $2")
         .push(for_update)
         .bind(store)
         .bind(counter.name())
-        .fetch_optional::<(i64,)>()
-        .await?;
-    Ok(())
+        .fetch_optional()
+        .await
 }
 
 /// Count `count` of them out, which have been deleted.

@@ -53,11 +53,22 @@ pub enum Key {
     LastName,
 }
 
-/// A row's place in an order: its id, and the key that goes before it.
+/// A row's place in an order: the key it is ordered by, and its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     pub id: CustomerId,
-    pub date: Option<Timestamp>,
+    pub key: PlaceKey,
+}
+
+/// What stands before the id in a place; which of them, the order says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlaceKey {
+    /// Ordered by the id alone.
+    Id,
+    /// Ordered by a date.
+    Date(Timestamp),
+    /// Ordered by the last name, folded.
+    LastName(String),
 }
 
 /// Which part of a list is wanted, at most `limit` rows of it.
@@ -86,6 +97,20 @@ impl Span {
     }
 }
 
+impl Span {
+    /// What is left of it from `from` on.
+    #[must_use]
+    pub fn not_before(self, from: Timestamp) -> Self {
+        Self { from: Some(self.from.map_or(from, |known| known.max(from))), ..self }
+    }
+
+    /// What is left of it up to `to`.
+    #[must_use]
+    pub fn not_after(self, to: Timestamp) -> Self {
+        Self { to: Some(self.to.map_or(to, |known| known.min(to))), ..self }
+    }
+}
+
 impl Filter {
     /// Whether nothing narrows.
     #[must_use]
@@ -93,13 +118,21 @@ impl Filter {
         *self == Self::default()
     }
 
-    /// Whether an index leads to the few rows that can match. What is not, may read the whole store.
+    /// Whether it names its rows so closely that they are found first and ordered afterwards. Otherwise they
+    /// are read in their order, and those that do not match are passed over.
     #[must_use]
-    pub fn is_indexed(&self) -> bool {
-        let indexed = |(text, _): &(Text, Vec<String>)| {
-            matches!(text, Text::EmailKey | Text::NameKey | Text::LastNameKey)
-        };
-        self.ids.is_some() || self.texts.iter().any(indexed)
+    pub fn leads(&self) -> bool {
+        self.names_few() || self.has(&[Text::NameKey, Text::LastNameKey])
+    }
+
+    /// Whether it can match no more than a few rows, however large the store.
+    #[must_use]
+    pub fn names_few(&self) -> bool {
+        self.ids.is_some() || self.has(&[Text::EmailKey])
+    }
+
+    fn has(&self, texts: &[Text]) -> bool {
+        self.texts.iter().any(|(text, _)| texts.contains(text))
     }
 }
 

@@ -98,6 +98,9 @@ impl Changes {
                 faults.add(field, format!("must be {least} to {most} characters long"));
             }
         }
+        if said.notes.as_ref().is_some_and(|notes| notes.len() > MOST_NOTES) {
+            faults.add("notes", format!("must be at most {MOST_NOTES} bytes long"));
+        }
         if said.group.is_some_and(|group| group.0 != 0) {
             // Groups come with an operation of their own; until then no store has one.
             faults.add("customer_group_id", "no such customer group");
@@ -271,6 +274,9 @@ pub const DEFAULT_STOREFRONT: ChannelId = ChannelId(1);
 const MOST_CREDIT: Money = Money(99_999_999_999_999);
 const MOST_CHANNELS: usize = 250;
 
+/// Bytes of notes on one customer, so that a page of 250 has a bound.
+const MOST_NOTES: usize = 65_535;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,9 +291,9 @@ mod tests {
     #[test]
     fn accounts_meet_where_a_channel_lets_both_in() {
         #[track_caller]
-        fn check(these: &[i64], those: &[i64], expected: bool) {
-            assert_eq!(access(these).meets(&access(those)), expected);
-            assert_eq!(access(those).meets(&access(these)), expected);
+        fn check(one: &[i64], other: &[i64], expected: bool) {
+            assert_eq!(access(one).meets(&access(other)), expected);
+            assert_eq!(access(other).meets(&access(one)), expected);
         }
         check(&[], &[], true);
         check(&[], &[1], true);

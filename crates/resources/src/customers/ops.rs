@@ -5,7 +5,7 @@ use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
 use super::{
-    filter::{Filter, Key, Order, Part},
+    filter::{Filter, Key, Order, Part, Place, PlaceKey},
     model::{Changes, Customer},
     password, rows,
 };
@@ -67,6 +67,7 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Ve
         .write(async |tx| {
             let count = i64::try_from(drafts.len()).map_err(Error::internal)?;
             let first = counters::take(tx, caller.store, Counter::Customer, count).await?;
+            let first = first.ok_or(Error::NotFound("store"))?;
             let ids = (first..).map(CustomerId);
             let made: Vec<_> =
                 drafts.iter().zip(ids).map(|(draft, id)| Customer::new(id, draft, now)).collect();
@@ -117,7 +118,8 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[CustomerId]) -> Result<Ve
     let numbers = draw(app, now, ids.len());
     app.db
         .write(async |tx| {
-            counters::hold(tx, caller.store, Counter::Customer).await?;
+            hold_addresses(tx, caller.store).await?;
+            rows::lock(tx, caller.store, ids).await?;
             delete_in(tx, caller, ids, &numbers, now).await
         })
         .await
@@ -146,11 +148,9 @@ pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Res
         let numbers = draw(app, now, batch.len());
         app.db
             .write(async |tx| {
-                counters::hold(tx, caller.store, Counter::Customer).await?;
+                hold_addresses(tx, caller.store).await?;
                 // Found outside this transaction: those that match no longer are left alone.
-                let still = Filter { ids: Some(batch.clone()), ..filter.clone() };
-                let ids =
-                    rows::ids_after(tx, caller.store, &still, CustomerId(0), AT_A_TIME).await?;
+                let ids = rows::lock_matching(tx, caller.store, &filter, &batch).await?;
                 delete_in(tx, caller, &ids, &numbers, now).await
             })
             .await?;
@@ -165,17 +165,15 @@ async fn list_in(
     part: &Part,
     limit: i64,
 ) -> Result<Listing> {
-    let key = match (order.by, part) {
-        (Key::LastName, Part::After(place) | Part::Before(place)) => {
-            Some(rows::last_name_key(tx, store, place.id).await?.ok_or(Error::NotFound("cursor"))?)
-        }
-        _ => None,
+    let part = match (order.by, part) {
+        (Key::LastName, Part::After(place)) => Part::After(with_last_name(tx, store, place).await?),
+        (Key::LastName, Part::Before(place)) => Part::Before(with_last_name(tx, store, place).await?),
+        _ => part.clone(),
     };
     // One row more than asked tells whether there is another page.
-    let mut customers =
-        rows::list(tx, store, filter, order, part, key.as_deref(), limit + 1).await?;
+    let mut customers = rows::list(tx, store, filter, order, &part, limit + 1).await?;
     let beyond = i64::try_from(customers.len()).is_ok_and(|found| found > limit);
-    let (total, more) = match part {
+    let (total, more) = match &part {
         Part::Offset(offset) => (Some(count_in(tx, store, filter).await?), (*offset > 0, beyond)),
         Part::After(_) => (None, (true, beyond)),
         Part::Before(_) => (None, (beyond, true)),
@@ -185,6 +183,12 @@ async fn list_in(
         _ => customers.truncate(usize::try_from(limit).unwrap_or(usize::MAX)),
     }
     Ok(Listing { customers, total, more })
+}
+
+/// The place with the name of its customer, which no cursor carries (ruling 12).
+async fn with_last_name(tx: &mut ReadTx, store: StoreId, place: &Place) -> Result<Place> {
+    let key = rows::last_name_key(tx, store, place.id).await?.ok_or(Error::NotFound("cursor"))?;
+    Ok(Place { key: PlaceKey::LastName(key), ..place.clone() })
 }
 
 /// Everybody is counted already; whoever is narrowed is counted now.
@@ -201,7 +205,7 @@ fn is_short(filter: &Filter, part: &Part) -> bool {
         Part::Offset(offset) => *offset <= 2_000,
         Part::After(_) | Part::Before(_) => true,
     };
-    filter.is_indexed() || (filter.is_empty() && near)
+    filter.names_few() || (filter.is_empty() && near)
 }
 
 async fn update_in(
@@ -214,13 +218,14 @@ async fn update_in(
 ) -> Result<Vec<Customer>> {
     // The counter before the customers: every writer that holds both takes them in this order.
     if changes.iter().any(|(_, changes)| changes.touch_identity()) {
-        counters::hold(tx, caller.store, Counter::Customer).await?;
+        hold_addresses(tx, caller.store).await?;
     }
     let ids: BTreeSet<CustomerId> = changes.iter().map(|(id, _)| *id).collect();
     let ids: Vec<CustomerId> = ids.into_iter().collect();
     let held = rows::lock(tx, caller.store, &ids).await?;
-    let mut customers: BTreeMap<CustomerId, Customer> =
+    let before: BTreeMap<CustomerId, Customer> =
         held.into_iter().map(|held| (held.id, held)).collect();
+    let mut customers = before.clone();
     let mut differing: BTreeMap<CustomerId, BTreeSet<&'static str>> = BTreeMap::new();
     for (index, (id, changes)) in changes.iter().enumerate() {
         let customer =
@@ -232,12 +237,13 @@ async fn update_in(
     }
     let is_identity =
         |fields: &BTreeSet<&str>| fields.contains("email") || fields.contains("channel_ids");
-    let moved =
-        differing.iter().filter(|(_, fields)| is_identity(fields)).map(|(id, _)| &customers[id]);
+    let has_moved = |id: &CustomerId| differing.get(id).is_some_and(is_identity);
+    let moved = changes.iter().filter(|(id, _)| has_moved(id)).map(|(id, _)| &customers[id]);
     refuse_clashes_among(tx, caller.store, moved, &customers).await?;
     for ((id, fields), (event_id, audit_id)) in differing.iter().zip(numbers) {
         let customer = customers.get_mut(id).expect("every changed customer is held");
-        customer.modified_at = now;
+        // A clock that is behind must not hide the change from those who ask what is newer.
+        customer.modified_at = now.max(customer.modified_at);
         rows::update(tx, caller.store, customer).await?;
         outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerUpdated(*id), now)
             .await?;
@@ -317,6 +323,11 @@ async fn hash_passwords(
         });
     }
     Ok(hashes)
+}
+
+/// Hold the store's e-mail addresses, and with them its count of customers, until the transaction ends.
+async fn hold_addresses(tx: &mut WriteTx, store: StoreId) -> Result<()> {
+    counters::hold(tx, store, Counter::Customer).await?.ok_or(Error::NotFound("store"))
 }
 
 /// Numbers for the event and the audit line of each row, before the transaction that may run twice.

@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
-use kernel::{ChannelId, CustomerId, StoreId, fold};
+use kernel::{ChannelId, CustomerId, StoreId, Timestamp, fold};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx};
 
 use super::{
-    filter::{Filter, Key, Order, Part, Span, Text},
+    filter::{Filter, Key, Order, Part, Place, PlaceKey, Span, Text},
     model::{Access, Customer},
 };
 
@@ -53,29 +53,20 @@ pub async fn list(
     filter: &Filter,
     order: Order,
     part: &Part,
-    last_name_key: Option<&str>,
     limit: i64,
 ) -> Result<Vec<Customer>> {
-    let query = tx.query(SELECT).push("WHERE store_id = $1").bind(store);
     let (backwards, place) = match part {
         Part::Offset(_) => (false, None),
         Part::After(place) => (false, Some(place)),
         Part::Before(place) => (true, Some(place)),
     };
-    let descending = order.descending != backwards;
-    let mut query = narrowed(query, filter);
-    if let Some(place) = place {
-        query = query.push(beyond(order.by, descending));
-        query = match order.by {
-            Key::Id => query,
-            Key::Created | Key::Modified => {
-                query.push_bind(place.date.unwrap_or(kernel::Timestamp(0))).push(", ")
-            }
-            Key::LastName => query.push_bind(last_name_key.unwrap_or_default()).push(", "),
-        };
-        query = query.push_bind(place.id).push(")");
-    }
-    query = query.push(ordered(order.by, descending)).push(" LIMIT ").push_bind(limit);
+    let walk = Walk { by: order.by, descending: order.descending != backwards, sorts: filter.leads() };
+    let query = tx.query(SELECT).push("WHERE store_id = $1").bind(store);
+    let mut query = match place {
+        None => narrowed(query, filter),
+        Some(place) => beyond(narrowed(query, &walk.nearer(filter, place)), walk, place),
+    };
+    query = query.push(walk.ordered()).push(" LIMIT ").push_bind(limit);
     if let Part::Offset(offset) = part {
         query = query.push(" OFFSET ").push_bind(*offset);
     }
@@ -88,7 +79,11 @@ pub async fn list(
 
 /// How many match.
 pub async fn count(tx: &mut ReadTx, store: StoreId, filter: &Filter) -> Result<i64> {
-    let query = tx.query("SELECT COUNT(*) FROM customer WHERE store_id = $1").bind(store);
+    let mut query = tx.query("SELECT COUNT(*) FROM customer WHERE store_id = $1").bind(store);
+    if !filter.leads() && filter.created == Span::default() && filter.modified == Span::default() {
+        // The whole store is read: in the order it lies in, and not as some index has it.
+        query = query.push(" AND customer_id > 0");
+    }
     let (count,) = narrowed(query, filter).fetch_one().await?;
     Ok(count)
 }
@@ -105,7 +100,24 @@ pub async fn ids_after(
         .query("SELECT customer_id FROM customer WHERE store_id = $1 AND customer_id > $2")
         .bind(store)
         .bind(after);
-    let query = narrowed(query, filter).push(" ORDER BY customer_id LIMIT ").push_bind(limit);
+    let walk = Walk { by: Key::Id, descending: false, sorts: filter.leads() };
+    let query = narrowed(query, filter).push(walk.ordered()).push(" LIMIT ").push_bind(limit);
+    let ids: Vec<(CustomerId,)> = query.fetch_all().await?;
+    Ok(ids.into_iter().map(|(id,)| id).collect())
+}
+
+/// Those of these customers that match now, held until the transaction ends.
+pub async fn lock_matching(
+    tx: &mut WriteTx,
+    store: StoreId,
+    filter: &Filter,
+    ids: &[CustomerId],
+) -> Result<Vec<CustomerId>> {
+    let for_update = tx.for_update();
+    let reads: &mut ReadTx = tx;
+    let query = reads.query("SELECT customer_id FROM customer WHERE store_id = $1").bind(store);
+    let query = query.push(" AND customer_id IN ").push_list(ids.iter().copied());
+    let query = narrowed(query, filter).push(" ORDER BY customer_id + 0").push(for_update);
     let ids: Vec<(CustomerId,)> = query.fetch_all().await?;
     Ok(ids.into_iter().map(|(id,)| id).collect())
 }
@@ -240,23 +252,36 @@ pub async fn delete(
     Ok(gone)
 }
 
-/// Count one more declaration of consent; its number, or `None` when there is no such customer. The row is
-/// held until the transaction ends, so two declarations cannot take one number.
+/// Count one more declaration of consent, made now or, where a clock is behind, when the last one was. Its
+/// number and time, or `None` when there is no such customer. The row is held until the transaction ends, so
+/// two declarations cannot take one number.
 pub async fn next_declaration(
     tx: &mut WriteTx,
     store: StoreId,
     id: CustomerId,
-) -> Result<Option<i64>> {
-    let number = tx
+    now: Timestamp,
+) -> Result<Option<(i64, Timestamp)>> {
+    let given: Option<Given> = tx
         .query(
-            "UPDATE customer SET declarations = declarations + 1 WHERE store_id = $1 AND customer_id = $2
-             RETURNING declarations",
+            "UPDATE customer SET declarations = declarations + 1,
+                 declared_at = CASE WHEN declared_at > $3 THEN declared_at ELSE $3 END
+             WHERE store_id = $1 AND customer_id = $2
+             RETURNING declarations, declared_at",
         )
         .bind(store)
         .bind(id)
-        .fetch_optional::<(i64,)>()
+        .bind(now)
+        .fetch_optional()
         .await?;
-    Ok(number.map(|(number,)| number))
+    Ok(given.map(|Given(number, at)| (number, at)))
+}
+
+struct Given(i64, Timestamp);
+
+impl FromRow for Given {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("declarations")?, row.get("declared_at")?))
+    }
 }
 
 /// What a [`Customer`] is read from; every use goes on with `WHERE store_id = $1`.
@@ -278,16 +303,21 @@ fn narrowed<'t>(mut query: Query<'t, Reads>, filter: &Filter) -> Query<'t, Reads
         query = query.push(one_of(*text)).push_list(values.iter().map(String::as_str));
     }
     if let Some(parts) = &filter.name_parts {
-        let mut joint = " AND (";
-        for part in parts {
-            query = query
-                .push(joint)
-                .push("name_key LIKE ")
-                .push_bind(containing(part))
-                .push(" ESCAPE '\\'");
-            joint = " OR ";
+        // In groups: SQLite bounds how deep an expression is, and a chain of ORs is as deep as it is long.
+        let mut joint = " AND ((";
+        for group in parts.chunks(32) {
+            for part in group {
+                let pattern = containing(part);
+                query = query
+                    .push(joint)
+                    .push("name_key LIKE ")
+                    .push_bind(pattern)
+                    .push(" ESCAPE '\\'");
+                joint = " OR ";
+            }
+            joint = ") OR (";
         }
-        query = query.push(")");
+        query = query.push("))");
     }
     if let Some(credit) = filter.store_credit {
         query = query.push(" AND store_credit = ").push_bind(credit);
@@ -330,34 +360,80 @@ fn one_of(text: Text) -> &'static str {
     }
 }
 
-fn beyond(key: Key, descending: bool) -> &'static str {
-    match (key, descending) {
-        (Key::Id, false) => " AND customer_id > (",
-        (Key::Id, true) => " AND customer_id < (",
-        (Key::Created, false) => " AND (date_created, customer_id) > (",
-        (Key::Created, true) => " AND (date_created, customer_id) < (",
-        (Key::Modified, false) => " AND (date_modified, customer_id) > (",
-        (Key::Modified, true) => " AND (date_modified, customer_id) < (",
-        (Key::LastName, false) => " AND (last_name_key, customer_id) > (",
-        (Key::LastName, true) => " AND (last_name_key, customer_id) < (",
+/// How rows are walked.
+///
+/// Where a filter leads to its rows (`sorts`), the order is written so that no index can give it: without
+/// statistics SQLite would rather walk a whole store in order than find two addresses and sort them.
+#[derive(Clone, Copy)]
+struct Walk {
+    by: Key,
+    descending: bool,
+    sorts: bool,
+}
+
+impl Walk {
+    /// The filter, with its dates narrowed by the place to begin at: the index is entered there, and not at
+    /// the filter's own end.
+    fn nearer(self, filter: &Filter, place: &Place) -> Filter {
+        let mut filter = filter.clone();
+        let PlaceKey::Date(date) = place.key else { return filter };
+        let span = if self.by == Key::Created { &mut filter.created } else { &mut filter.modified };
+        *span = if self.descending { span.not_after(date) } else { span.not_before(date) };
+        filter
+    }
+
+    fn ordered(self) -> &'static str {
+        match (self.by, self.descending, self.sorts) {
+            (Key::Id, false, false) => " ORDER BY customer_id",
+            (Key::Id, true, false) => " ORDER BY customer_id DESC",
+            (Key::Created, false, false) => " ORDER BY date_created, customer_id",
+            (Key::Created, true, false) => " ORDER BY date_created DESC, customer_id DESC",
+            (Key::Modified, false, false) => " ORDER BY date_modified, customer_id",
+            (Key::Modified, true, false) => " ORDER BY date_modified DESC, customer_id DESC",
+            (Key::LastName, false, false) => " ORDER BY last_name_key, customer_id",
+            (Key::LastName, true, false) => " ORDER BY last_name_key DESC, customer_id DESC",
+            (Key::Id, false, true) => " ORDER BY customer_id + 0",
+            (Key::Id, true, true) => " ORDER BY customer_id + 0 DESC",
+            (Key::Created, false, true) => " ORDER BY date_created + 0, customer_id + 0",
+            (Key::Created, true, true) => " ORDER BY date_created + 0 DESC, customer_id + 0 DESC",
+            (Key::Modified, false, true) => " ORDER BY date_modified + 0, customer_id + 0",
+            (Key::Modified, true, true) => " ORDER BY date_modified + 0 DESC, customer_id + 0 DESC",
+            (Key::LastName, false, true) => " ORDER BY last_name_key || '', customer_id + 0",
+            (Key::LastName, true, true) => " ORDER BY last_name_key || '' DESC, customer_id + 0 DESC",
+        }
+    }
+
+    fn columns(self) -> &'static str {
+        match (self.by, self.sorts) {
+            (Key::Id, false) => "(customer_id)",
+            (Key::Created, false) => "(date_created, customer_id)",
+            (Key::Modified, false) => "(date_modified, customer_id)",
+            (Key::LastName, false) => "(last_name_key, customer_id)",
+            (Key::Id, true) => "(customer_id + 0)",
+            (Key::Created, true) => "(date_created + 0, customer_id + 0)",
+            (Key::Modified, true) => "(date_modified + 0, customer_id + 0)",
+            (Key::LastName, true) => "(last_name_key || '', customer_id + 0)",
+        }
     }
 }
 
-fn ordered(key: Key, descending: bool) -> &'static str {
-    match (key, descending) {
-        (Key::Id, false) => " ORDER BY customer_id",
-        (Key::Id, true) => " ORDER BY customer_id DESC",
-        (Key::Created, false) => " ORDER BY date_created, customer_id",
-        (Key::Created, true) => " ORDER BY date_created DESC, customer_id DESC",
-        (Key::Modified, false) => " ORDER BY date_modified, customer_id",
-        (Key::Modified, true) => " ORDER BY date_modified DESC, customer_id DESC",
-        (Key::LastName, false) => " ORDER BY last_name_key, customer_id",
-        (Key::LastName, true) => " ORDER BY last_name_key DESC, customer_id DESC",
-    }
+/// Only what lies beyond the place.
+fn beyond<'t>(query: Query<'t, Reads>, walk: Walk, place: &Place) -> Query<'t, Reads> {
+    let query = query.push(" AND ").push(walk.columns());
+    let query = query.push(if walk.descending { " < (" } else { " > (" });
+    let query = match &place.key {
+        PlaceKey::Id => query,
+        PlaceKey::Date(date) => query.push_bind(*date).push(", "),
+        PlaceKey::LastName(key) => query.push_bind(key.as_str()).push(", "),
+    };
+    query.push_bind(place.id).push(")")
 }
 
-/// A pattern that finds a part anywhere, each of its characters standing for itself.
+/// A pattern that finds a part anywhere, each of its characters standing for itself. No name is as long as
+/// `LONGEST`, and SQLite refuses patterns much longer: what is cut off could not be found either.
 fn containing(part: &str) -> String {
+    const LONGEST: usize = 10_000;
+    let part = &part[..part.floor_char_boundary(LONGEST)];
     let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     format!("%{escaped}%")
 }

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{
-    filter::{Filter, Key, Order, Part, Place, Span, Text},
+    filter::{Filter, Key, Order, Part, Place, PlaceKey, Span, Text},
     model::{Access, Changes, Customer, Password, Said},
     ops::{self, Listing},
 };
@@ -242,21 +242,21 @@ fn place(cursor: &str, order: Order) -> Result<Place, Failure> {
     let cursor = Window::cursor(cursor)?;
     let number = |name: &str| cursor.get(name).and_then(Value::as_i64);
     let id = number("id").map(CustomerId).ok_or_else(Window::lost_cursor)?;
-    let date = match order.by {
-        Key::Created | Key::Modified => {
-            Some(number("date").map(Timestamp).ok_or_else(Window::lost_cursor)?)
-        }
-        Key::Id | Key::LastName => None,
+    let date = |name| number(name).map(Timestamp).map(PlaceKey::Date).ok_or_else(Window::lost_cursor);
+    let key = match order.by {
+        Key::Created => date("date_created")?,
+        Key::Modified => date("date_modified")?,
+        Key::Id | Key::LastName => PlaceKey::Id,
     };
-    Ok(Place { id, date })
+    Ok(Place { id, key })
 }
 
 /// The cursor of a row. No personal data goes into it: a URL ends up in logs (ruling 12).
 fn cursor(customer: &Customer, order: Order) -> Value {
     match order.by {
         Key::Id | Key::LastName => json!({"id": customer.id.0}),
-        Key::Created => json!({"id": customer.id.0, "date": customer.created_at.0}),
-        Key::Modified => json!({"id": customer.id.0, "date": customer.modified_at.0}),
+        Key::Created => json!({"id": customer.id.0, "date_created": customer.created_at.0}),
+        Key::Modified => json!({"id": customer.id.0, "date_modified": customer.modified_at.0}),
     }
 }
 

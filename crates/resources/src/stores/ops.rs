@@ -1,17 +1,32 @@
 use std::time::{Duration, Instant};
 
-use kernel::{Clock, Result};
+use access::{Plan, Store, stores};
+use kernel::{Chance, Clock, Result};
 use sql::Db;
 
 use super::rows;
+use crate::counters;
+
+/// Make a store. `Taken` when its hash is in use, also by a store that is being deleted.
+pub async fn create(db: &Db, clock: &dyn Clock, chance: &dyn Chance, hash: &str, plan: Plan) -> Result<Store> {
+    let drafts = stores::draft(clock, chance, hash, plan)?;
+    db.write(async |tx| {
+        let store = stores::create(tx, &drafts).await?;
+        counters::rows::open(tx, store.id).await?;
+        Ok(store)
+    })
+    .await
+}
 
 /// Remove a store and all it holds.
 ///
-/// It is closed first, so that its tokens are unknown from then on; then its rows go, a few at a time, with
+/// It is closed first, so that its tokens are unknown from then on. Then its counters go: whoever makes
+/// something holds one, so this waits for those who do, and who comes later (a request admitted before, its
+/// body still on the way) finds no store any more. Then its rows go, a few at a time, with
 /// a pause as long as the work between them, so that a server beside it hardly notices; last its own row.
 /// Interrupted, it is finished by calling it again.
 pub async fn delete(db: &Db, clock: &dyn Clock, hash: &str) -> Result<()> {
-    let store = access::stores::close(db, clock, hash).await?;
+    let store = stores::close(db, clock, hash).await?;
     for held in rows::HELD {
         loop {
             let started = Instant::now();
@@ -29,7 +44,7 @@ pub async fn delete(db: &Db, clock: &dyn Clock, hash: &str) -> Result<()> {
             .await;
         }
     }
-    access::stores::remove(db, store).await
+    stores::remove(db, store).await
 }
 
 /// Rows in one transaction: some milliseconds of work.

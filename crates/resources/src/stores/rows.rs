@@ -8,8 +8,13 @@ pub struct Held {
     delete_some: &'static str,
 }
 
-/// Every table whose rows belong to stores, in the order in which they are emptied.
+/// Every table whose rows belong to stores, in the order in which they are emptied: the counters first.
 pub const HELD: &[Held] = &[
+    Held {
+        table: "counter",
+        delete_some: "DELETE FROM counter WHERE store_id = $1 AND name IN
+            (SELECT name FROM counter WHERE store_id = $1 ORDER BY name LIMIT $2)",
+    },
     Held {
         table: "customer",
         delete_some: "DELETE FROM customer WHERE store_id = $1 AND customer_id IN
@@ -31,11 +36,6 @@ pub const HELD: &[Held] = &[
         table: "audit",
         delete_some: "DELETE FROM audit WHERE store_id = $1 AND audit_id IN
             (SELECT audit_id FROM audit WHERE store_id = $1 ORDER BY audit_id LIMIT $2)",
-    },
-    Held {
-        table: "counter",
-        delete_some: "DELETE FROM counter WHERE store_id = $1 AND name IN
-            (SELECT name FROM counter WHERE store_id = $1 ORDER BY name LIMIT $2)",
     },
 ];
 

@@ -2,7 +2,7 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use kernel::{Money, WhenFilter};
 
 use super::Failure;
-use crate::query::Query;
+use crate::query::{Query, positive};
 
 /// The query of a request. What is known is taken out of it; what is left over is refused.
 pub struct Params(Query);
@@ -65,11 +65,8 @@ impl Params {
 
     /// `page` and `limit` (ruling 10).
     pub fn window(&mut self) -> Result<Window, Failure> {
-        let positive = |text: &str| {
-            text.trim().parse().ok().filter(|number| (1..=i64::from(i32::MAX)).contains(number))
-        };
-        let page = self.read("page", positive)?.unwrap_or(1);
-        let limit = self.read("limit", positive)?.unwrap_or(50).min(250);
+        let page = self.read("page", |text| positive(text.trim()))?.unwrap_or(1);
+        let limit = self.read("limit", |text| positive(text.trim()))?.unwrap_or(50).min(250);
         Ok(Window { page, limit })
     }
 

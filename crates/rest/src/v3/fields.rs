@@ -127,14 +127,17 @@ impl<'b> Fields<'b> {
         let holds = |value: &Value| {
             !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty())
         };
-        if self.object.get(name).is_some_and(holds) {
+        if !self.key_is_missing && self.object.get(name).is_some_and(holds) {
             self.faults.add(name, "is not supported by this server yet");
         }
     }
 
     fn note<T: Default>(&mut self, name: &str, fault: Unreadable) -> T {
-        let Unreadable { path, word } = fault.below(name);
-        self.faults.add(path, word);
+        // Without its key a row is not read any further: nothing else is told of it.
+        if !self.key_is_missing {
+            let Unreadable { path, word } = fault.below(name);
+            self.faults.add(path, word);
+        }
         T::default()
     }
 }

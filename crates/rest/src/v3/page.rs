@@ -22,12 +22,11 @@ pub struct Window {
 impl Window {
     /// Read a cursor: unpadded base64url of `{"id":N}`, with more members where the order needs them.
     pub fn cursor(text: &str) -> Result<Value, Failure> {
-        let unreadable = || refuse("The cursor is not valid.");
-        let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| unreadable())?;
-        serde_json::from_slice(&bytes).ok().filter(Value::is_object).ok_or_else(unreadable)
+        let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| Self::lost_cursor())?;
+        serde_json::from_slice(&bytes).ok().filter(Value::is_object).ok_or_else(Self::lost_cursor)
     }
 
-    /// A cursor that could be read, but names no row of the list any more.
+    /// A cursor that cannot be read, or that names no row of the list any more.
     #[must_use]
     pub fn lost_cursor() -> Failure {
         refuse("The cursor is not valid.")

@@ -5,7 +5,7 @@ use axum::{
 use kernel::WhenFilter;
 
 use super::{Failure, Window};
-use crate::query::Query;
+use crate::query::{Query, positive};
 
 /// The query of a request. What is known is taken out of it; what is left over is refused.
 pub struct Params {
@@ -110,11 +110,7 @@ impl Params {
     pub fn window(&mut self) -> Result<Window, Failure> {
         let mut number = |name: &str, default: i64| {
             let Some(text) = self.query.one(name) else { return Ok(default) };
-            let number = text
-                .trim()
-                .parse()
-                .ok()
-                .filter(|number| (1..=i64::from(i32::MAX)).contains(number));
+            let number = positive(text.trim());
             let not = || {
                 refuse(format!(
                     "Query parameter \"{name}\" value may contain only positive integers. For input string: \"{text}\"."
