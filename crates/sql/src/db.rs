@@ -68,18 +68,21 @@ impl Db {
         }
     }
 
-    /// As [`Db::snapshot`], for what takes long: exports, filters without an index. A file is read on a
-    /// thread that others do not wait for, and only a few such reads run at once; the rest queue. Once
-    /// begun on such a thread it runs to its end, even when the caller has gone.
+    /// As [`Db::snapshot`], for what takes long: exports, filters without an index. Only a few such reads
+    /// run at once, so that they leave connections to others; the rest queue, and who waits longer than
+    /// ten seconds fails as [`Error::Unavailable`]. A file is read on a thread that others do not wait
+    /// for; once begun on it, it runs to its end, even when the caller has gone.
     pub async fn scan<T, E: From<Error>>(
         &self,
         work: impl AsyncFnOnce(&mut ReadTx) -> Result<T, E> + Clone,
     ) -> Result<T, E> {
-        let Engine::Sqlite(sqlite) = &*self.0 else { return self.snapshot(work).await };
-        let closed = |_| Error::Unavailable("the database is closed".to_owned());
-        let _permit = sqlite.scans().acquire().await.map_err(closed)?;
+        let (scans, blocks) = match &*self.0 {
+            Engine::Sqlite(sqlite) => (sqlite.scans(), true),
+            Engine::Postgres(postgres) => (postgres.scans(), false),
+        };
+        let _permit = scans.enter().await?;
         let runtime = Handle::current();
-        if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+        if !blocks || runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
             return self.snapshot(work).await;
         }
         block_in_place(|| runtime.block_on(pin!(self.snapshot(work))))

@@ -12,6 +12,7 @@ mod migrate;
 mod postgres;
 mod query;
 mod row;
+mod scans;
 mod sqlite;
 mod tx;
 mod value;

@@ -5,6 +5,15 @@ use crate::{Bind, Error, FromRow, ReadTx, Result, Writes, tx::Access, value::Dat
 /// The most values that [`Query::push_list`] takes.
 pub const LIST_CAP: usize = 1024;
 
+/// How many statements each connection keeps prepared: more than the program has constant texts. There is a
+/// bound because filters combine into more texts than there is memory for; a statement takes some 30 KB in
+/// `SQLite`, and 90 KB in a `PostgreSQL` session.
+pub(crate) const KEPT: usize = 128;
+
+/// With more parameters than this no engine keeps a statement prepared: there are many such texts and
+/// each is large, while what it does takes longer than preparing it.
+pub(crate) const LONG: usize = 64;
+
 /// A statement being built for one transaction; `A` says whether it may write.
 ///
 /// Text only ever comes from the program (`&'static str`) and data only ever goes in as a parameter, so

@@ -1,4 +1,4 @@
-use std::cell::Cell as Shared;
+use std::{any::type_name, cell::Cell as Shared};
 
 use crate::{Error, Primitive, Result, Value, postgres, sqlite, value::Cell};
 
@@ -22,14 +22,17 @@ impl<'r> Row<'r> {
     }
 
     /// Read one column by its name, exactly as selected. Fails when there is no such column, or when it
-    /// does not hold a `V`.
+    /// does not hold a `V`. The error, which is logged, names `V` and repeats nothing that the column
+    /// holds, nor what [`Value::from_repr`] says of it.
     pub fn get<V: Value>(&self, column: &str) -> Result<V> {
         let index =
             self.position(column).ok_or_else(|| Error::column(column, "was not selected"))?;
         self.likely.set(index + 1);
         (self.cell(index))
             .and_then(V::Repr::from_cell)
-            .and_then(V::from_repr)
+            .and_then(|repr| {
+                V::from_repr(repr).map_err(|_| format!("holds no {}", type_name::<V>()))
+            })
             .map_err(|reason| Error::column(column, reason))
     }
 

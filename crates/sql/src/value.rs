@@ -38,7 +38,10 @@ pub trait Value: Sized {
     /// To the column.
     fn into_repr(self) -> Self::Repr;
 
-    /// From the column. The error says what is wrong, and must not repeat the value: it is logged.
+    /// From the column. The error says what is wrong, and must not repeat the value; [`Row::get`], whose
+    /// error is logged, does not pass it on.
+    ///
+    /// [`Row::get`]: crate::Row::get
     fn from_repr(repr: Self::Repr) -> Result<Self, String>;
 }
 

@@ -2,7 +2,7 @@
 
 use std::{error::Error as _, io};
 
-use deadpool_postgres::PoolError;
+use deadpool_postgres::{HookError, PoolError};
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use crate::Error;
@@ -70,7 +70,9 @@ pub(super) fn error(reason: &tokio_postgres::Error) -> Error {
 /// What a failure to get a connection means. None of them is the request's fault.
 pub(super) fn pool_failure(reason: &PoolError) -> Error {
     Error::Unavailable(match reason {
-        PoolError::Backend(reason) => words(reason),
+        PoolError::Backend(reason) | PoolError::PostCreateHook(HookError::Backend(reason)) => {
+            words(reason)
+        }
         PoolError::Timeout(_) => "postgres: no connection was to be had in time".to_owned(),
         PoolError::Closed => "the database is closed".to_owned(),
         other => format!("postgres: {other}"),

@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
-use tokio::time::{Instant, sleep, sleep_until};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use self::failure::pool_failure;
@@ -20,7 +20,7 @@ pub(crate) use self::{
     place::Place,
     tx::{Tx, cell},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, scans::Scans};
 
 /// One database server.
 pub(crate) struct Postgres {
@@ -28,6 +28,7 @@ pub(crate) struct Postgres {
     /// Sessions that are read-only unless told otherwise, so that one statement needs no transaction
     /// around it to be kept from writing.
     readers: Pool,
+    scans: Scans,
 }
 
 /// What a transaction is for.
@@ -43,8 +44,11 @@ pub(crate) enum Kind {
 
 impl Postgres {
     pub(crate) async fn connect(place: &Place) -> Result<Self> {
-        let postgres =
-            Self { writers: pool(place, false, WRITERS)?, readers: pool(place, true, READERS)? };
+        let postgres = Self {
+            writers: pool(place, false, WRITERS)?,
+            readers: pool(place, true, READERS)?,
+            scans: Scans::new(SCANS),
+        };
         // A wrong password is better told now than at the first request.
         postgres.version().await?;
         Ok(postgres)
@@ -63,6 +67,10 @@ impl Postgres {
         Tx::begin(client, begin).await
     }
 
+    pub(crate) fn scans(&self) -> &Scans {
+        &self.scans
+    }
+
     pub(crate) async fn version(&self) -> Result<String> {
         let client = self.readers.get().await.map_err(|reason| pool_failure(&reason))?;
         let row = client.query_one("SELECT current_setting('server_version')", &[]).await;
@@ -71,6 +79,7 @@ impl Postgres {
 
     /// Hand out no more connections, and wait a while for those in use to come back.
     pub(crate) async fn close(&self) {
+        self.scans.close();
         self.writers.close();
         self.readers.close();
         let deadline = Instant::now() + CLOSING;
@@ -86,7 +95,17 @@ fn pool(place: &Place, read_only: bool, size: usize) -> Result<Pool> {
     let tls = MakeRustlsConnect::new(tls::client(&place.trust)?);
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(place.session(read_only), tls, recycling);
-    Pool::builder(manager)
+    let mut builder = Pool::builder(manager);
+    if !read_only {
+        builder = builder.post_create(Hook::async_fn(|client, _| {
+            let pin = client.batch_execute(SYNCHRONOUS);
+            Box::pin(async move {
+                let late = |_| HookError::message("a new session did not answer in time");
+                timeout(PATIENCE, pin).await.map_err(late)?.map_err(HookError::Backend)
+            })
+        }));
+    }
+    builder
         .max_size(size)
         .runtime(Runtime::Tokio1)
         .timeouts(deadpool_postgres::Timeouts {
@@ -127,6 +146,16 @@ const WRITERS: usize = 16;
 
 /// Connections that read.
 const READERS: usize = 8;
+
+/// How many of them may be scanning at once; the rest are left to reads that are short.
+const SCANS: usize = 3;
+
+/// A write that is acknowledged is on disk, whatever a role, a database or an address says by default.
+/// Where it is to be on other disks too, that is kept. Said in the session, so that what is changed in
+/// the server's configuration later does not reach it.
+const SYNCHRONOUS: &str =
+    "SELECT set_config('synchronous_commit', CASE level WHEN 'off' THEN 'on' ELSE level END, false)
+     FROM current_setting('synchronous_commit') AS level";
 
 /// How long to wait for a connection, be it from the pool or from the server.
 const PATIENCE: Duration = Duration::from_secs(5);

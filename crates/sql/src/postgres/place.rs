@@ -66,7 +66,8 @@ impl Place {
         Ok(Self { config, trust })
     }
 
-    /// The configuration of a session. What the address itself sets comes later, and so prevails.
+    /// The configuration of a session. What the address itself sets comes later, and so prevails; only
+    /// `synchronous_commit` is looked at again once the session is there.
     pub(super) fn session(&self, read_only: bool) -> Config {
         let mut config = self.config.clone();
         let access = if read_only { " -c default_transaction_read_only=on" } else { "" };

@@ -7,6 +7,7 @@ use tokio_postgres::{
 use super::failure::{Fault, stale};
 use crate::{
     FromRow, Result, Row,
+    query::{KEPT, LONG},
     row::Source,
     value::{Cell, Datum},
 };
@@ -38,6 +39,9 @@ impl Tx {
     pub(crate) async fn execute(&mut self, text: &str, params: &[Datum]) -> Result<u64> {
         self.unfit = true;
         let result = async {
+            if params.len() > LONG {
+                return self.client().execute_typed(text, &typed(params)).await;
+            }
             let statement = self.prepare(text, params).await?;
             self.client().execute(&statement, &arguments(params)).await
         };
@@ -53,6 +57,9 @@ impl Tx {
     ) -> Result<Vec<T>> {
         self.unfit = true;
         let result = async {
+            if params.len() > LONG {
+                return self.client().query_typed(text, &typed(params)).await;
+            }
             let statement = self.prepare(text, params).await?;
             self.client().query(&statement, &arguments(params)).await
         };
@@ -85,13 +92,23 @@ impl Tx {
     }
 
     /// Types are named here rather than asked of the server, so a null is as typed as a value is.
+    ///
+    /// When there are more statements than are kept, all are given up, those still in use among them. That
+    /// takes as many texts never seen before, costs one round trip for each text that is used again, and
+    /// needs no record of which was used last.
     async fn prepare(
         &self,
         text: &str,
         params: &[Datum],
     ) -> Result<Statement, tokio_postgres::Error> {
         let types = params.iter().map(Datum::column_type).collect::<Vec<_>>();
-        self.client().prepare_typed_cached(text, &types).await
+        let statement = self.client().prepare_typed_cached(text, &types).await?;
+        let kept = &self.client().statement_cache;
+        if kept.size() > KEPT {
+            // Each is closed on the server as it is dropped here; this one when it has been run.
+            kept.clear();
+        }
+        Ok(statement)
     }
 
     /// Note how a statement ended.
@@ -126,6 +143,11 @@ impl Drop for Tx {
             drop(Object::take(client));
         }
     }
+}
+
+/// For a statement that is run without a name and so is not kept, in one round trip.
+fn typed(params: &[Datum]) -> Vec<(&(dyn ToSql + Sync), Type)> {
+    params.iter().map(|param| (param as &(dyn ToSql + Sync), param.column_type())).collect()
 }
 
 fn arguments(params: &[Datum]) -> Vec<&(dyn ToSql + Sync)> {

@@ -9,7 +9,7 @@ mod writer;
 
 use std::{path::PathBuf, sync::Arc};
 
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
 pub(crate) use self::{
     reader::Reader,
@@ -17,7 +17,7 @@ pub(crate) use self::{
     writer::{Fate, Turn},
 };
 use self::{reader::Readers, writer::Writers};
-use crate::{Error, Result};
+use crate::{Error, Result, scans::Scans};
 
 /// Which file, and whether what is committed must survive a loss of power.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct Sqlite {
     // Dropped in this order: the writer's connection is the last to close and leaves no log behind.
     readers: Arc<Readers>,
     writers: Writers,
-    scans: Semaphore,
+    scans: Scans,
 }
 
 impl Sqlite {
@@ -42,7 +42,7 @@ impl Sqlite {
         Ok(Self {
             readers: Arc::new(Readers::new(place)),
             writers: Writers::new(conn),
-            scans: Semaphore::new(SCANS),
+            scans: Scans::new(SCANS),
         })
     }
 
@@ -51,7 +51,7 @@ impl Sqlite {
         Readers::take(&self.readers, snapshot)
     }
 
-    pub(crate) fn scans(&self) -> &Semaphore {
+    pub(crate) fn scans(&self) -> &Scans {
         &self.scans
     }
 
@@ -61,6 +61,7 @@ impl Sqlite {
     }
 
     pub(crate) async fn close(&self) -> Result<()> {
+        self.scans.close();
         self.readers.close();
         self.writers.close().await
     }

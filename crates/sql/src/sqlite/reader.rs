@@ -1,7 +1,10 @@
 //! Connections that read, used where the caller runs: a point read takes microseconds, and a hop to
 //! another thread would cost more than the read.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::{self, ThreadId},
+};
 
 use rusqlite::Connection;
 
@@ -11,12 +14,13 @@ use super::{
 };
 use crate::{Error, FromRow, Result, value::Datum};
 
-/// The connections that are not in use. The one last used is used next, so that no more of them fill
-/// their caches than there are callers at once.
+/// The connections that are not in use, each with the thread that used it last: that thread's processor
+/// still has its pages at hand. Otherwise the one last used is used next, so that no more of them fill their
+/// caches than there are callers at once.
 pub(super) struct Readers {
     place: Place,
     /// `None` once the database is closed.
-    idle: Mutex<Option<Vec<Connection>>>,
+    idle: Mutex<Option<Vec<(ThreadId, Connection)>>>,
 }
 
 impl Readers {
@@ -26,7 +30,7 @@ impl Readers {
 
     pub(super) fn take(home: &Arc<Self>, snapshot: bool) -> Result<Reader> {
         let idle = match &mut *home.idle() {
-            Some(idle) => idle.pop(),
+            Some(idle) => take_mine(idle),
             None => return Err(Error::Unavailable("the database is closed".to_owned())),
         };
         let conn = idle.map_or_else(|| connection::reader(&home.place), Ok)?;
@@ -42,9 +46,16 @@ impl Readers {
         drop(idle);
     }
 
-    fn idle(&self) -> MutexGuard<'_, Option<Vec<Connection>>> {
+    fn idle(&self) -> MutexGuard<'_, Option<Vec<(ThreadId, Connection)>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn take_mine(idle: &mut Vec<(ThreadId, Connection)>) -> Option<Connection> {
+    let me = thread::current().id();
+    let mine = idle.iter().rposition(|(thread, _)| *thread == me);
+    let (_, conn) = mine.map(|at| idle.remove(at)).or_else(|| idle.pop())?;
+    Some(conn)
 }
 
 /// A connection on loan.
@@ -77,7 +88,7 @@ impl Drop for Reader {
         if let (true, Some(idle)) = (ended, &mut *self.home.idle())
             && idle.len() < IDLE
         {
-            idle.push(conn);
+            idle.push((thread::current().id(), conn));
         }
     }
 }

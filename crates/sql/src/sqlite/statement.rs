@@ -7,23 +7,25 @@ use rusqlite::{
 
 use crate::{
     Error, FromRow, Result, Row,
+    query::LONG,
     row::Source,
     value::{Cell, Datum},
 };
 
 pub(super) fn execute(conn: &Connection, text: &str, params: &[Datum]) -> Result<u64> {
-    let mut statement = conn.prepare_cached(text).map_err(error)?;
-    bind(&mut statement, params)?;
-    if statement.column_count() == 0 {
-        return Ok(statement.raw_execute().map_err(error)? as u64);
-    }
-    // With RETURNING there are rows to step over; the engine calls executing that a mistake.
-    let mut rows = statement.raw_query();
-    let mut count = 0;
-    while rows.next().map_err(error)?.is_some() {
-        count += 1;
-    }
-    Ok(count)
+    prepared(conn, text, params, |statement| {
+        bind(statement, params)?;
+        if statement.column_count() == 0 {
+            return Ok(statement.raw_execute().map_err(error)? as u64);
+        }
+        // With RETURNING there are rows to step over; the engine calls executing that a mistake.
+        let mut rows = statement.raw_query();
+        let mut count = 0;
+        while rows.next().map_err(error)?.is_some() {
+            count += 1;
+        }
+        Ok(count)
+    })
 }
 
 pub(super) fn fetch<T: FromRow>(
@@ -33,29 +35,45 @@ pub(super) fn fetch<T: FromRow>(
     most: usize,
     writes: bool,
 ) -> Result<Vec<T>> {
-    let mut statement = conn.prepare_cached(text).map_err(error)?;
-    let reads = statement.readonly();
-    if !reads && !writes {
-        return Err(Error::Misuse("a write through a reading transaction"));
-    }
-    bind(&mut statement, params)?;
-    let mut rows = statement.raw_query();
-    let mut found = Ok(Vec::new());
-    let mut count = 0;
-    while let Some(row) = rows.next().map_err(error)? {
-        if let (Ok(list), true) = (&mut found, count < most) {
-            match T::from_row(&Row::new(Source::Sqlite(row))) {
-                Ok(value) => list.push(value),
-                Err(error) => found = Err(error),
+    prepared(conn, text, params, |statement| {
+        let reads = statement.readonly();
+        if !reads && !writes {
+            return Err(Error::Misuse("a write through a reading transaction"));
+        }
+        bind(statement, params)?;
+        let mut rows = statement.raw_query();
+        let mut found = Ok(Vec::new());
+        let mut count = 0;
+        while let Some(row) = rows.next().map_err(error)? {
+            if let (Ok(list), true) = (&mut found, count < most) {
+                match T::from_row(&Row::new(Source::Sqlite(row))) {
+                    Ok(value) => list.push(value),
+                    Err(error) => found = Err(error),
+                }
+            }
+            count += 1;
+            // A statement that writes runs to its end, whatever is wanted of its rows.
+            if reads && (count >= most || found.is_err()) {
+                break;
             }
         }
-        count += 1;
-        // A statement that writes runs to its end, whatever is wanted of its rows.
-        if reads && (count >= most || found.is_err()) {
-            break;
-        }
+        found
+    })
+}
+
+/// Run a statement that stays prepared for the next time, unless it is long.
+fn prepared<T>(
+    conn: &Connection,
+    text: &str,
+    params: &[Datum],
+    run: impl FnOnce(&mut Statement<'_>) -> Result<T>,
+) -> Result<T> {
+    if params.len() > LONG {
+        run(&mut conn.prepare(text).map_err(error)?)
+    } else {
+        let mut kept = conn.prepare_cached(text).map_err(error)?;
+        run(&mut kept)
     }
-    found
 }
 
 /// What a column holds.

@@ -195,3 +195,60 @@ async fn a_server_without_tls_is_refused_when_tls_is_required() {
     Db::connect(&format!("{address}{joint}sslmode=disable")).await.expect("without TLS");
     Db::connect(&format!("{address}{joint}sslmode=prefer")).await.expect("with or without TLS");
 }
+
+#[tokio::test]
+async fn statements_that_differ_in_their_filters_do_not_pile_up_in_the_session() {
+    let bed = Bed::postgres().await;
+    items(&bed.db, 8).await;
+    let (db, kept) = (&bed.db, "SELECT COUNT(*) AS n FROM pg_prepared_statements");
+    let mut most = 0;
+    for combination in 0_i64..2048 {
+        let found = db.read(async |tx| {
+            let mut query = tx.query("SELECT id AS n FROM item WHERE amount = 0");
+            for bit in 0..11 {
+                let excluded = combination & (1 << bit) != 0;
+                query = query
+                    .push(if excluded { " AND id <> " } else { " AND -id <= " })
+                    .push_bind(bit);
+            }
+            query.fetch_all::<Number>().await
+        });
+        let excluded = (combination & 0xff).count_ones() as usize;
+        assert_eq!(found.await.expect("rows").len(), 8 - excluded);
+        if combination % 10 == 0 {
+            let count = db.read(async |tx| tx.query(kept).fetch_one::<Number>().await).await;
+            most = most.max(count.expect("a count").0);
+        }
+    }
+    assert!((100..=128).contains(&most), "{most}");
+}
+
+#[tokio::test]
+async fn a_long_statement_is_run_and_not_kept() {
+    let bed = Bed::postgres().await;
+    items(&bed.db, 5).await;
+    let own = async |tx: &mut WriteTx| {
+        let list = tx.query("SELECT id AS n FROM item WHERE id IN ").push_list(0..100_i64);
+        let found = list.push(" ORDER BY id").fetch_all::<Number>().await?.len();
+        let changed = tx.query("UPDATE item SET amount = 1 WHERE id IN ").push_list(3..103_i64);
+        let changed = changed.execute().await?;
+        let kept = "SELECT COUNT(*) AS n FROM pg_prepared_statements WHERE LENGTH(statement) > 200";
+        Ok::<_, Error>((found, changed, tx.query(kept).fetch_one::<Number>().await?.0))
+    };
+    assert_eq!(bed.db.write(own).await, Ok((5, 2, 0)));
+}
+
+#[tokio::test]
+async fn an_acknowledged_write_is_on_disk_whatever_the_sessions_default() {
+    let bed = Bed::postgres().await;
+    for (default, expected) in
+        [("off", "on"), ("on", "on"), ("local", "local"), ("remote_apply", "remote_apply")]
+    {
+        let address = format!("{}%20-csynchronous_commit%3D{default}", bed.address);
+        let db = Db::connect(&address).await.expect("PostgreSQL");
+        let level = db.write(async |tx: &mut WriteTx| {
+            tx.query("SELECT current_setting('synchronous_commit') AS t").fetch_one::<Text>().await
+        });
+        assert_eq!(level.await.expect("a setting").0, expected, "{default}");
+    }
+}

@@ -1,5 +1,14 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
 use kernel::{CustomerId, Money, StoreId, Timestamp};
-use sql::{Error, FromRow, ReadTx, Row};
+use sql::{Error, FromRow, ReadTx, Row, Value};
+use tokio::sync::Semaphore;
 
 use crate::{Bed, Number, Text, ids, items, on_each_engine, run};
 
@@ -34,6 +43,21 @@ impl FromRow for Everything {
             no_bytes: row.get("no_bytes")?,
             no_flag: row.get("no_flag")?,
         })
+    }
+}
+
+/// What no text is, and says so in the text's own words.
+struct Picky;
+
+impl Value for Picky {
+    type Repr = String;
+
+    fn into_repr(self) -> String {
+        String::new()
+    }
+
+    fn from_repr(repr: String) -> Result<Self, String> {
+        Err(format!("unknown: {repr}"))
     }
 }
 
@@ -145,6 +169,15 @@ on_each_engine! {
         assert!(matches!(none.await, Err(Error::NoRow)));
     }
 
+    async fn what_a_column_holds_is_not_repeated_when_it_is_refused(bed: Bed) {
+        let refused = bed.db.read(async |tx| {
+            tx.query("SELECT 'jane@example.com' AS t").fetch_one::<(Picky,)>().await.map(|_| ())
+        });
+        let Err(refused) = refused.await else { panic!("read") };
+        assert!(matches!(refused, Error::Column { .. }), "{refused:?}");
+        assert!(!format!("{refused} {refused:?}").contains("jane"), "{refused:?}");
+    }
+
     async fn many_readers_run_at_once_from_spawned_tasks(bed: Bed) {
         items(&bed.db, 26).await;
         let mut tasks = tokio::task::JoinSet::new();
@@ -180,6 +213,38 @@ on_each_engine! {
         }
         while let Some(count) = tasks.join_next().await {
             assert_eq!(count.expect("no panic").expect("rows"), 10);
+        }
+    }
+
+    async fn scans_that_take_long_hold_up_no_other_read(bed: Bed) {
+        items(&bed.db, 5).await;
+        let (begun, go_on) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+        let mut scans = tokio::task::JoinSet::new();
+        for _ in 0..24 {
+            let (db, begun, go_on) = (bed.db.clone(), Arc::clone(&begun), Arc::clone(&go_on));
+            scans.spawn(async move {
+                db.scan(async |tx| {
+                    begun.fetch_add(1, Relaxed);
+                    let _ = go_on.acquire().await;
+                    tx.query("SELECT id AS n FROM item").fetch_all::<Number>().await
+                }).await
+            });
+        }
+        while begun.load(Relaxed) < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let since = Instant::now();
+        for _ in 0..20 {
+            assert_eq!(ids(&bed.db).await.len(), 5);
+            let count = "SELECT COUNT(*) AS n FROM item";
+            let counted = bed.db.snapshot(async |tx| tx.query(count).fetch_one::<Number>().await).await;
+            assert_eq!(counted.expect("a count").0, 5);
+        }
+        assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+        assert!(begun.load(Relaxed) <= 4, "{begun:?}");
+        go_on.close();
+        while let Some(scanned) = scans.join_next().await {
+            assert_eq!(scanned.expect("no panic").expect("rows").len(), 5);
         }
     }
 
