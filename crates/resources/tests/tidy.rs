@@ -1,0 +1,403 @@
+//! The layout, held by tests: `model`, `filter` < `rows` < `ops`, `password` < `v2`, `v3`, and the words
+//! that each of them may not say. What counts is code: comments are left out, and texts but for SQL.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Each kind of file in a resource's folder: its layer, and what it never says.
+const LAYERS: [(&str, usize, &[&str]); 7] = [
+    ("model", 0, &["sql::", "axum::", "serde", "rest::", "async fn", ".query("]),
+    ("filter", 0, &["sql::", "axum::", "serde", "rest::", "async fn", ".query("]),
+    ("rows", 1, &["axum::", "serde", "rest::v2", "rest::v3", "rest::json", ".db", "StatusCode"]),
+    ("ops", 2, &["axum::", "serde", "rest::v2", "rest::v3", "rest::json", ".query(", "StatusCode"]),
+    ("password", 2, &["axum::", "serde", "rest::v2", "rest::v3", ".query(", ".db"]),
+    ("v2", 3, &["sql::", ".query(", ".db"]),
+    ("v3", 3, &["sql::", ".query(", ".db"]),
+];
+
+#[test]
+fn every_resource_keeps_its_layers() {
+    let mut faults = Vec::new();
+    let mut seen = BTreeSet::new();
+    for file in files(&crates().join("resources/src")) {
+        let Some((name, ..)) =
+            LAYERS.iter().find(|(name, ..)| file.ends_with(format!("{name}.rs")))
+        else {
+            continue;
+        };
+        seen.insert(*name);
+        let found = layer_faults(name, &read(&file));
+        faults.extend(
+            found.into_iter().map(|(line, fault)| format!("{}:{line}: {fault}", file.display())),
+        );
+    }
+    assert_eq!(seen.len(), LAYERS.len(), "a kind of file that there is not any more: {seen:?}");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_file_that_reaches_up_or_says_a_wrong_word_is_caught() {
+    #[track_caller]
+    fn check(layer: &str, source: &str, expected: &[(usize, &str)]) {
+        let found = layer_faults(layer, source);
+        assert_eq!(
+            found.iter().map(|(line, fault)| (*line, fault.as_str())).collect::<Vec<_>>(),
+            expected
+        );
+    }
+    check(
+        "rows",
+        "use super::model::Customer;\n\nuse super::{\n    ops,\n};\n",
+        &[(4, "reaches up to ops")],
+    );
+    check("rows", "fn f() {\n    crate::consent::v3::get();\n}", &[(2, "reaches up to v3")]);
+    check(
+        "ops",
+        "use super::rows;\nuse crate::consent::ops::declare;",
+        &[(2, "reaches across to ops")],
+    );
+    check(
+        "ops",
+        "use crate::{\n    audit::{self, model::Change},\n    consent::{rows, v3},\n};",
+        &[(3, "reaches up to v3")],
+    );
+    check(
+        "model",
+        "// axum:: and ops:: in a comment\nlet word = \"sql:: in a text\";\nasync fn f() {}",
+        &[(3, "says async fn")],
+    );
+    check(
+        "v3",
+        "use rest::{App, v3::{Body}};\nuse crate::consent::v3::routes;",
+        &[(2, "reaches across to v3")],
+    );
+    check("v2", "use super::{ops, v3};", &[(1, "reaches across to v3")]);
+    check("v2", "use super::{filter::Filter, model, ops};\nuse rest::v2::Json;", &[]);
+    check(
+        "ops",
+        "use super::{model::Changes, password, rows};\nfn hash() { password::hash() }",
+        &[],
+    );
+    check("model", "pub password: Option<Password>, // rows of ops", &[]);
+}
+
+/// What a file of this layer does that it may not: the line, and what it is.
+fn layer_faults(layer: &str, source: &str) -> Vec<(usize, String)> {
+    let (_, rank, forbidden) =
+        LAYERS.into_iter().find(|(name, ..)| *name == layer).expect("a layer");
+    let (code, _) = code_and_texts(source);
+    let mut faults = Vec::new();
+    let mut in_use = String::new();
+    for (at, line) in code.lines().enumerate() {
+        if in_use.is_empty() && line.trim_start().trim_start_matches("pub ").starts_with("use ") {
+            in_use.push('>');
+        }
+        let begun = in_use.len();
+        if !in_use.is_empty() {
+            in_use.push_str(line);
+        }
+        for (name, other, _) in LAYERS {
+            let here = if in_use.is_empty() { line } else { &in_use };
+            let found = segments(here).into_iter().any(|(start, end)| {
+                if &here[start..end] != name || (!in_use.is_empty() && end <= begun) {
+                    return false;
+                }
+                let is_path = !in_use.is_empty()
+                    || here[end..].starts_with("::")
+                    || here[..start].ends_with("::");
+                is_path
+                    && !of_rest(here, start)
+                    && (other > rank || (other == rank && is_elsewhere(layer, name, here, start)))
+            });
+            if found {
+                let way = if other > rank { "up" } else { "across" };
+                faults.push((at + 1, format!("reaches {way} to {name}")));
+            }
+        }
+        if line.contains(';') {
+            in_use.clear();
+        }
+        let said = forbidden.iter().filter(|word| line.contains(**word));
+        faults.extend(said.map(|word| (at + 1, format!("says {word}"))));
+    }
+    faults
+}
+
+/// Whether the segment that begins at `start` is `rest`'s own (`rest::v3`, `rest::{App, v3::…}`).
+fn of_rest(line: &str, start: usize) -> bool {
+    line[..start].ends_with("rest::") || line.trim_start_matches('>').starts_with("use rest::{")
+}
+
+/// Whether a file of the same layer lies in another folder, or speaks the other version.
+fn is_elsewhere(layer: &str, name: &str, line: &str, start: usize) -> bool {
+    let is_peer = layer.starts_with('v') && name.starts_with('v') && layer != name;
+    let before = &line[..start];
+    let through_crate = before.contains("crate::");
+    is_peer || (through_crate && before.ends_with("::") && !before.ends_with("crate::"))
+}
+
+#[test]
+fn every_statement_of_a_resource_says_whose_rows_it_means() {
+    let mut statements = 0;
+    let mut faults = Vec::new();
+    for file in
+        files(&crates().join("resources/src")).into_iter().filter(|file| file.ends_with("rows.rs"))
+    {
+        let source = read(&file);
+        let (_, texts) = code_and_texts(&source);
+        statements += texts.iter().filter(|(_, text)| is_sql(text)).count();
+        let found = sql_faults(&source);
+        faults.extend(
+            found.into_iter().map(|(line, fault)| format!("{}:{line}: {fault}", file.display())),
+        );
+    }
+    assert!(statements >= 20, "{statements} statements were found");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn sql_is_in_rows_alone() {
+    let resources = files(&crates().join("resources/src"));
+    let access = files(&crates().join("access/src"));
+    let others = ["rest/src", "server/src", "cli/src", "kernel/src"]
+        .into_iter()
+        .flat_map(|src| files(&crates().join(src)));
+    let mut faults = Vec::new();
+    for file in
+        resources.into_iter().chain(access).chain(others).filter(|file| !file.ends_with("rows.rs"))
+    {
+        let source = read(&file);
+        let (_, texts) = code_and_texts(production(&source));
+        faults.extend(
+            texts
+                .iter()
+                .filter(|(_, text)| is_sql(text))
+                .map(|(line, _)| format!("{}:{line}", file.display())),
+        );
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_statement_that_forgets_the_store_is_caught() {
+    #[track_caller]
+    fn check(source: &str, expected: usize) {
+        assert_eq!(sql_faults(source).len(), expected, "{source}");
+    }
+    check(r#"tx.query("SELECT a FROM t WHERE store_id = $1 AND b = $2")"#, 0);
+    check(r#"tx.query("SELECT a FROM t WHERE b = $1")"#, 1);
+    check(r#"tx.query("DELETE FROM t WHERE store_id = $1 AND a IN (SELECT a FROM t)")"#, 1);
+    check(r#"tx.query("INSERT INTO t (store_id, a) VALUES ($1, $2)")"#, 0);
+    check(r#"tx.query("INSERT INTO t (a, store_id) VALUES ($1, $2)")"#, 1);
+    check(
+        "const SELECT: &str = \"SELECT a FROM t \";\ntx.query(SELECT)\n.push(\"WHERE store_id = $1\")",
+        0,
+    );
+    check("const SELECT: &str = \"SELECT a FROM t \";\ntx.query(SELECT).push(\"WHERE a = $1\")", 1);
+}
+
+/// The statements that do not bind every query block in them to the store.
+fn sql_faults(source: &str) -> Vec<(usize, String)> {
+    let (_, texts) = code_and_texts(source);
+    let mut faults = Vec::new();
+    for (line, text) in texts.iter().filter(|(_, text)| is_sql(text)) {
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let blocks = ["SELECT ", "DELETE FROM ", "UPDATE "]
+            .map(|verb| flat.matches(verb).count())
+            .into_iter()
+            .sum::<usize>();
+        let bound = flat.matches("store_id = $1").count();
+        let is_insert = flat.starts_with("INSERT ");
+        let inserts_own = flat.contains("(store_id, ") && flat.contains("VALUES ($1, ");
+        // `DO UPDATE` of an upsert touches the row that it would have inserted.
+        let upserts = flat.matches("DO UPDATE ").count();
+        let is_begun = source.contains("const SELECT: &str") && !flat.contains("WHERE");
+        if !is_begun && (blocks - upserts > bound || (is_insert && !inserts_own)) {
+            faults.push((*line, format!("no store_id = $1: {flat}")));
+        }
+    }
+    let flat: String = source.split_whitespace().collect();
+    let uses = flat.matches("query(SELECT)").count();
+    let bound = flat.matches("query(SELECT).push(\"WHEREstore_id=$1").count();
+    if uses > bound {
+        faults.push((0, "query(SELECT) goes on without WHERE store_id = $1".to_owned()));
+    }
+    faults
+}
+
+fn is_sql(text: &str) -> bool {
+    ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ", "WITH "]
+        .iter()
+        .any(|verb| text.trim_start().starts_with(verb))
+}
+
+#[test]
+fn a_store_that_is_deleted_is_deleted_from_every_table() {
+    let mut of_stores = BTreeSet::new();
+    for migration in resources::SCHEMA {
+        for table in migration.text.split("CREATE TABLE ").skip(1) {
+            let (name, columns) = table.split_once('(').expect("a table has columns");
+            let columns = columns.split("\n);").next().expect("a table ends");
+            let has_store = columns.lines().any(|line| line.trim_start().starts_with("store_id "));
+            if has_store && !["store", "account"].contains(&name.trim()) {
+                of_stores.insert(name.trim().to_owned());
+            }
+        }
+    }
+    assert!(of_stores.len() >= 5);
+    let held: BTreeSet<String> =
+        resources::stores::rows::HELD.iter().map(|held| held.table.to_owned()).collect();
+    assert_eq!(held, of_stores);
+    assert_eq!(held.len(), resources::stores::rows::HELD.len(), "each once");
+}
+
+#[test]
+fn only_sql_names_an_engine() {
+    only("rusqlite", &["sql", "bench"], &[]);
+    only("tokio_postgres", &["sql", "bench"], &[]);
+    only("deadpool_postgres", &["sql", "bench"], &[]);
+}
+
+#[test]
+fn only_the_wire_names_axum() {
+    only("axum", &["rest", "server", "testkit", "bench"], &["v2.rs", "v3.rs"]);
+}
+
+#[test]
+fn only_the_kernel_reads_the_wall_clock_and_draws_randomness() {
+    for word in ["SystemTime::now", "Timestamp::now", "Zoned::now", "UNIX_EPOCH"] {
+        only(word, &["bench"], &["time.rs"]);
+    }
+    for word in ["rand::rng", "rand::random", "thread_rng", "OsRng", "getrandom"] {
+        only(word, &["bench"], &["chance.rs"]);
+    }
+}
+
+/// Nobody but these crates, and files of these names, says the word.
+#[track_caller]
+fn only(word: &str, allowed_crates: &[&str], allowed_files: &[&str]) {
+    let mut faults = Vec::new();
+    for folder in
+        fs::read_dir(crates()).expect("crates").map(|entry| entry.expect("a crate").path())
+    {
+        let is_allowed = allowed_crates.iter().any(|name| folder.ends_with(name));
+        if is_allowed || !folder.join("src").is_dir() {
+            continue;
+        }
+        for file in files(&folder.join("src")) {
+            if allowed_files.iter().any(|name| file.ends_with(name)) {
+                continue;
+            }
+            let source = read(&file);
+            let (code, _) = code_and_texts(production(&source));
+            let said = code.lines().enumerate().filter(|(_, line)| says(line, word));
+            faults.extend(said.map(|(at, _)| format!("{}:{}", file.display(), at + 1)));
+        }
+    }
+    assert!(faults.is_empty(), "{word} is said in\n{}", faults.join("\n"));
+}
+
+/// Whether a line has the word, and not as part of a longer one.
+fn says(line: &str, word: &str) -> bool {
+    let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    line.match_indices(word).any(|(at, _)| {
+        !is_part(line[..at].chars().next_back()) && !is_part(line[at + word.len()..].chars().next())
+    })
+}
+
+#[test]
+fn a_word_is_found_only_as_a_whole() {
+    assert!(says("use axum::Router;", "axum") && says("axum", "axum"));
+    assert!(!says("use axum_server::Handle;", "axum") && !says("let taxum = 1;", "axum"));
+}
+
+/// A file without its unit tests, which stand at its end.
+fn production(source: &str) -> &str {
+    source.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default()
+}
+
+/// Source without comments and texts (each is blanked out, lines stay), and the texts with their lines.
+fn code_and_texts(source: &str) -> (String, Vec<(usize, String)>) {
+    let mut code = String::with_capacity(source.len());
+    let mut texts = Vec::new();
+    let mut rest = source;
+    let mut line = 1;
+    while let Some(c) = rest.chars().next() {
+        let length = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if c == '"' {
+            let end = end_of_text(rest);
+            texts.push((line, rest[1..end - 1].replace("\\\n", "\n")));
+            end
+        } else if rest.starts_with("r#\"") {
+            rest.find("\"#").map_or(rest.len(), |end| end + 2)
+        } else if rest.starts_with("'\"'") || rest.starts_with("'\\\"'") {
+            rest[1..].find('\'').map_or(rest.len(), |end| end + 2)
+        } else {
+            line += usize::from(c == '\n');
+            code.push(c);
+            rest = &rest[c.len_utf8()..];
+            continue;
+        };
+        line += rest[..length].matches('\n').count();
+        code.extend(rest[..length].chars().filter(|c| *c == '\n'));
+        rest = &rest[length..];
+    }
+    (code, texts)
+}
+
+/// Where a text that begins with `"` ends.
+fn end_of_text(source: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in source.char_indices().skip(1) {
+        match c {
+            '"' if !escaped => return at + 1,
+            '\\' => escaped = !escaped,
+            _ => escaped = false,
+        }
+    }
+    source.len()
+}
+
+/// Where the names in a line begin and end.
+fn segments(line: &str) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    let mut begun = None;
+    for (at, c) in line.char_indices().chain([(line.len(), ' ')]) {
+        let is_part = c.is_alphanumeric() || c == '_';
+        match begun {
+            None if is_part => begun = Some(at),
+            Some(start) if !is_part => {
+                found.push((start, at));
+                begun = None;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path())
+    {
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn crates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("crates").to_owned()
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).expect("a source file")
+}

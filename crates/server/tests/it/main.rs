@@ -1,0 +1,31 @@
+//! The service as its callers see it, each test on each engine. PostgreSQL is the one that
+//! `CUSTODIA_TEST_POSTGRES` names; without it half of these fail.
+
+mod atomic;
+mod consent;
+mod customers_v2;
+mod customers_v3;
+mod headers;
+mod limits;
+mod pages;
+mod passwords;
+mod races;
+mod refusals;
+mod robust;
+mod stores;
+mod surface;
+mod tenants;
+mod wire;
+
+use testkit::Answer;
+
+/// Compare request and answer, to the byte, with the snapshot of this operation and outcome. Both engines
+/// have the same one. [`surface`] sees to it that every operation has some.
+#[track_caller]
+fn shows(answer: &Answer, outcome: &str) {
+    let name = format!("{}@{outcome}", answer.operation(), outcome = outcome.replace(' ', "-"));
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, answer));
+}

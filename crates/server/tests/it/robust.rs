@@ -1,0 +1,413 @@
+//! Thousands of requests that nobody means well: whatever comes, it is never the server that fails.
+
+use kernel::{Chance as _, SeededChance};
+use testkit::{Service, on_each_engine};
+
+struct Monkey(SeededChance);
+
+impl Monkey {
+    fn below(&self, most: usize) -> usize {
+        usize::try_from(self.0.number()).unwrap() % most
+    }
+
+    fn one<'a>(&self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+
+    fn chance(&self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    /// A method and a path, mostly routed.
+    fn operation(&self) -> (&'static str, String) {
+        let (method, path) = OPERATIONS[self.below(OPERATIONS.len())];
+        let id = self.one(&[
+            "1",
+            "1",
+            "1",
+            "1",
+            "2",
+            "2",
+            "3",
+            "4",
+            "5",
+            "6",
+            "0",
+            "-1",
+            "999",
+            "2147483648",
+            "1e9",
+            "%00",
+            "%FF",
+            "..",
+            "%2e%2e",
+            "%F0%9F%98%80",
+            "a",
+            "",
+        ]);
+        (method, path.replace("ID", id))
+    }
+
+    fn query(&self) -> String {
+        let parameter = || {
+            let name = self.one(&[
+                "id:in",
+                "id:in[]",
+                "id%3Ain",
+                "email:in",
+                "name:in",
+                "name:like",
+                "company:in",
+                "phone:in",
+                "customer_group_id:in",
+                "registration_ip_address:in",
+                "date_created",
+                "date_created:min",
+                "date_modified:max",
+                "include",
+                "sort",
+                "page",
+                "limit",
+                "before",
+                "after",
+                "first_name",
+                "email",
+                "min_id",
+                "max_id",
+                "store_credit",
+                "min_date_created",
+                "max_date_modified",
+                "tax_exempt_category",
+                "foo",
+                "",
+                "[]",
+                "%00",
+                "%FF",
+            ]);
+            let value = self.one(&[
+                "1",
+                "1,2,3",
+                "",
+                ",",
+                "-1",
+                "99999999999999999999999",
+                "9223372036854775807",
+                "-9223372036854775808",
+                "2147483647",
+                "1e308",
+                "NaN",
+                "eyJpZCI6MX0",
+                "eyJpZCI6MTB9",
+                "eyJpZCI6MSwiZGF0ZSI6MX0",
+                "last_name:asc",
+                "date_created:desc",
+                "date_modified:asc",
+                "storecredit",
+                "2024-06-01",
+                "2024-06-01T12:00:00Z",
+                "-9999-01-01",
+                "9999-12-31T23:59:59-12:00",
+                "0",
+                "Sat,+01+Jun+2024+12:00:00+%2B0000",
+                "1717243200",
+                "%00",
+                "%FF%FE",
+                "%",
+                "%zz",
+                "%25%5C_",
+                "%F0%9F%98%80",
+                "a@b.c",
+                "c1@example.com",
+                "'",
+                "250",
+                "251",
+                "\u{e9}",
+            ]);
+            if self.chance(90) { format!("{name}={value}") } else { name.to_owned() }
+        };
+        let parameters: Vec<String> =
+            (0..self.below(7).saturating_sub(3)).map(|_| parameter()).collect();
+        // What is not ASCII goes percent-encoded, as a client's library would send it.
+        let joined = parameters.join("&").replace('\u{e9}', "%C3%A9");
+        if joined.is_empty() && self.chance(80) { joined } else { format!("?{joined}") }
+    }
+
+    fn value(&self, depth: usize) -> String {
+        match self.below(if depth == 0 { 8 } else { 10 }) {
+            0 => "null".to_owned(),
+            1 => self.one(&["true", "false"]).to_owned(),
+            2 => self
+                .one(&[
+                    "0",
+                    "1",
+                    "2",
+                    "3",
+                    "-1",
+                    "1.5",
+                    "43.15",
+                    "1e400",
+                    "-0",
+                    "1e-9",
+                    "2147483648",
+                    "-9223372036854775809",
+                    "0.00001",
+                    "1E5",
+                ])
+                .to_owned(),
+            3..=7 => {
+                let text = self.one(&[
+                    "",
+                    "a",
+                    "a@b.c",
+                    "C1@example.com",
+                    "new@example.com",
+                    "essential",
+                    "targeting",
+                    "x@y",
+                    "\\u0000",
+                    "\\ud800",
+                    "\\ud83d\\ude00",
+                    "\\n",
+                    "1",
+                    "12.5",
+                    "hunter22",
+                    "\u{130}\u{df}\u{3a3}",
+                    "' OR 1=1 --",
+                    "%_\\\\",
+                ]);
+                let long = self.below(if self.chance(3) { 70_000 } else { 3 }) + 1;
+                format!("\"{}\"", text.repeat(if text.len() > 10 { 1 } else { long.min(5_000) }))
+            }
+            8 => {
+                let items: Vec<String> =
+                    (0..self.below(4)).map(|_| self.value(depth - 1)).collect();
+                format!("[{}]", items.join(","))
+            }
+            _ => self.object(depth - 1),
+        }
+    }
+
+    fn object(&self, depth: usize) -> String {
+        let members: Vec<String> = (0..self.below(9))
+            .map(|_| {
+                let name = self.one(&[
+                    "id",
+                    "email",
+                    "first_name",
+                    "last_name",
+                    "company",
+                    "phone",
+                    "notes",
+                    "tax_exempt_category",
+                    "customer_group_id",
+                    "channel_ids",
+                    "origin_channel_id",
+                    "store_credit_amounts",
+                    "amount",
+                    "authentication",
+                    "new_password",
+                    "force_password_reset",
+                    "_authentication",
+                    "password",
+                    "store_credit",
+                    "addresses",
+                    "attributes",
+                    "form_fields",
+                    "accepts_product_review_abandoned_cart_emails",
+                    "allow",
+                    "deny",
+                    "x",
+                    "\\u0000",
+                    "",
+                ]);
+                format!("\"{name}\":{}", self.value(depth))
+            })
+            .collect();
+        format!("{{{}}}", members.join(","))
+    }
+
+    /// Somebody to go on with.
+    fn people(&self) -> serde_json::Value {
+        serde_json::json!([{"email": format!("p{}@example.com", self.below(1000)), "first_name": "A", "last_name": "B"}])
+    }
+
+    /// Mostly what the handler would read, often not.
+    fn body(&self, path: &str) -> String {
+        if self.chance(50) {
+            return match (path.contains("consent"), path.contains("v2")) {
+                (true, _) => format!(r#"{{"allow":["essential"],"deny":[{}]}}"#, self.value(0)),
+                (_, true) => format!(
+                    r#"{{"email":"m{}@example.com","first_name":"A","last_name":"B","notes":{}}}"#,
+                    self.below(500),
+                    self.value(0)
+                ),
+                _ => format!(
+                    r#"[{{"id":{},"email":"m{}@example.com","first_name":"A","last_name":"B","x":{}}}]"#,
+                    self.below(9),
+                    self.below(500),
+                    self.value(2)
+                ),
+            };
+        }
+        match self.below(10) {
+            0 => String::new(),
+            1 => self
+                .one(&[
+                    "[",
+                    "{",
+                    "nonsense",
+                    "[[[[",
+                    "\"",
+                    "{\"a\":}",
+                    "[1,2",
+                    "\u{feff}{}",
+                    "[]]",
+                    "NaN",
+                    "{\"id\":1}{\"id\":2}",
+                ])
+                .to_owned(),
+            2 => "[".repeat(self.below(300)),
+            3 | 4 => self.value(4),
+            5 | 6 => self.object(3),
+            7 => format!(r#"[{{"id":{},"company":{}}}]"#, self.below(9), self.value(1)),
+            _ => {
+                let rows: Vec<String> = (0..self.below(13)).map(|_| self.object(3)).collect();
+                format!("[{}]", rows.join(","))
+            }
+        }
+    }
+}
+
+const OPERATIONS: [(&str, &str); 22] = [
+    ("GET", "/v3/customers"),
+    ("GET", "/v3/customers"),
+    ("GET", "/v2/customers"),
+    ("GET", "/v2/customers/count"),
+    ("GET", "/v2/customers/ID"),
+    ("GET", "/v3/customers/ID/consent"),
+    ("GET", "/v2/store"),
+    ("GET", "/time"),
+    ("HEAD", "//v3//customers/"),
+    ("POST", "/v3/customers"),
+    ("POST", "/v3/customers"),
+    ("POST", "/v2/customers"),
+    ("POST", "/v2/customers.json"),
+    ("PUT", "/v3/customers"),
+    ("PUT", "/v3/customers"),
+    ("PUT", "/v2/customers/ID"),
+    ("PUT", "/v3/customers/ID/consent"),
+    ("DELETE", "/v3/customers"),
+    ("DELETE", "/v2/customers/ID"),
+    ("DELETE", "/stores/ID/v2/customers"),
+    ("PATCH", "/v3/ID"),
+    ("GET", "/v2/customers/ID.xml"),
+];
+
+on_each_engine! {
+    async fn no_request_whatever_makes_the_server_fail(service: Service) {
+        service.crowd(6).await;
+        let monkey = Monkey(SeededChance::new(20_240_601));
+        let mut seen = std::collections::BTreeMap::new();
+        for _ in 0..4_000 {
+            let (method, path) = monkey.operation();
+            let query = if monkey.chance(50) { String::new() } else { monkey.query() };
+            let mut ask = service.ask(method, &format!("{path}{query}"));
+            let token = if monkey.chance(85) {
+                "modify"
+            } else {
+                monkey.one(&["read", "", "nobody", "other", "scopeless"])
+            };
+            ask = ask.token(token);
+            if monkey.chance(6) {
+                ask = ask.header(
+                    "Accept",
+                    monkey.one(&[
+                        "text/html",
+                        "*/*",
+                        ";;;",
+                        ",",
+                        "application/*;q=x",
+                        "application/xml, application/json",
+                    ]),
+                );
+            }
+            if monkey.chance(30) {
+                ask = ask.header(
+                    "Content-Type",
+                    monkey.one(&[
+                        "application/json",
+                        "text/plain",
+                        "undefined",
+                        ";",
+                        "application/json;charset=x",
+                        "a/b+json",
+                        "+json",
+                    ]),
+                );
+            }
+            if matches!(method, "POST" | "PUT") || monkey.chance(5) {
+                ask = ask.text(monkey.body(&path));
+            }
+            let answer = ask.send().await;
+            assert!(answer.status < 500, "{answer}");
+            if answer.method == "DELETE" && answer.status == 204 && monkey.chance(60) {
+                service.post("modify", "/v3/customers", monkey.people()).await;
+            }
+            // What speaks JSON speaks it well, and says nothing of the machine.
+            if answer.status != 204
+                && method != "HEAD"
+                && answer.header("content-type") == "application/json"
+            {
+                assert!(!answer.json().is_null(), "{answer}");
+            }
+            let text = answer.text();
+            for word in ["panicked", "SELECT ", "sqlite", "postgres", ".rs:"] {
+                assert!(!text.contains(word), "{answer}");
+            }
+            *seen.entry(answer.status).or_insert(0) += 1;
+        }
+        for status in [200, 201, 204, 400, 401, 403, 404, 406, 415, 422] {
+            assert!(
+                seen.get(&status).is_some_and(|times| *times >= 5),
+                "{status} is hardly met: {seen:?}"
+            );
+        }
+        sound(&service).await;
+    }
+}
+
+/// What must hold however the rows came to be.
+pub(crate) async fn sound(service: &Service) {
+    let number = async |select: &str| service.number(select).await;
+    let acme = "store_id = (SELECT store_id FROM store WHERE hash = 'acme')";
+    let live = number(&format!("SELECT live FROM counter WHERE {acme}")).await;
+    let there = number(&format!("SELECT COUNT(*) FROM customer WHERE {acme}")).await;
+    assert_eq!(live, there, "the count that is kept");
+    let events = async |what: &str| {
+        number(&format!(
+            "SELECT COUNT(*) FROM outbox WHERE {acme} AND scope = 'store/customer/{what}'"
+        ))
+        .await
+    };
+    let lines = async |what: &str| {
+        number(&format!("SELECT COUNT(*) FROM audit WHERE {acme} AND action = '{what}'")).await
+    };
+    let (created, updated, deleted) =
+        (events("created").await, events("updated").await, events("deleted").await);
+    assert_eq!(created - deleted, there, "each customer there is was made and not deleted");
+    assert_eq!(
+        (
+            lines("customer.created").await,
+            lines("customer.updated").await,
+            lines("customer.deleted").await
+        ),
+        (created, updated, deleted)
+    );
+    let declared = number(&format!("SELECT COUNT(*) FROM consent_declaration WHERE {acme}")).await;
+    assert_eq!(lines("consent.declared").await, declared, "each declaration has its line");
+    let twice = "SELECT COUNT(*) FROM (SELECT store_id, email_key FROM customer WHERE channel_ids IS NULL GROUP BY store_id, email_key HAVING COUNT(*) > 1) AS twice";
+    assert_eq!(number(twice).await, 0, "an address is one account's");
+    let gaps = "SELECT COUNT(*) FROM (SELECT store_id, customer_id FROM consent_declaration GROUP BY store_id, customer_id
+        HAVING COUNT(*) <> MAX(sequence) OR MIN(sequence) <> 1) AS gaps";
+    assert_eq!(number(gaps).await, 0, "declarations are numbered from 1 without a gap");
+}

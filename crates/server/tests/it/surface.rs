@@ -1,0 +1,537 @@
+//! The list of operations, walked: what the contract says of every one of them.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use kernel::Scope;
+use rest::{Operation, Version};
+use serde_json::json;
+use testkit::{Answer, Ask, Service, on_each_engine};
+
+/// Operations that are ours, or that clients ask for though no published document has them.
+const EXTRAS: [&str; 5] = [
+    "GET /stores/{}/v2/store",
+    "GET /stores/{}/v2/time",
+    "GET /time",
+    "GET /healthz",
+    "GET /readyz",
+];
+
+fn operations(service: &Service) -> Vec<Operation> {
+    server::router(service.app().clone()).1
+}
+
+/// Those that need a token.
+fn guarded(service: &Service) -> Vec<Operation> {
+    let operations =
+        operations(service).into_iter().filter(|operation| operation.scope != Scope::Public);
+    let operations: Vec<_> = operations.collect();
+    assert!(operations.len() >= 15, "{operations:?}");
+    operations
+}
+
+fn writes(operation: &Operation) -> bool {
+    matches!(operation.method.as_str(), "POST" | "PUT" | "DELETE")
+}
+
+fn has_body(operation: &Operation) -> bool {
+    matches!(operation.method.as_str(), "POST" | "PUT")
+}
+
+/// The operation, asked of `store` for customer 1.
+fn path_at(store: &str, operation: &Operation) -> String {
+    operation.path.replace("{store_hash}", store).replace("{customer_id}", "1")
+}
+
+/// A request that would do something, were it let in.
+fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
+    let body = match (operation.method.as_str(), operation.version) {
+        ("POST", Version::V3) => {
+            json!([{"email": "new@example.com", "first_name": "A", "last_name": "B"}])
+        }
+        ("PUT", Version::V3) if path.contains("consent") => json!({"allow": [], "deny": []}),
+        ("PUT", Version::V3) => json!([{"id": 1, "company": "changed"}]),
+        ("POST", _) => json!({"email": "new@example.com", "first_name": "A", "last_name": "B"}),
+        ("PUT", _) => json!({"company": "changed"}),
+        _ => return service.ask(operation.method.as_str(), path),
+    };
+    service.ask(operation.method.as_str(), path).json(body)
+}
+
+async fn asked(service: &Service, operation: &Operation, token: &str) -> Answer {
+    ask(service, operation, &path_at("acme", operation)).token(token).send().await
+}
+
+/// A refusal in the version's own words.
+#[track_caller]
+fn says(operation: &Operation, answer: &Answer, status: u16, reason: &str) {
+    assert_eq!(answer.header("content-type"), "application/json", "{answer}");
+    let expected = match operation.version {
+        Version::V2 => json!([{"status": status, "message": reason}]),
+        _ => json!({
+            "status": status,
+            "title": reason,
+            "type": "https://developer.bigcommerce.com/api-docs/getting-started/api-status-codes",
+            "errors": {},
+        }),
+    };
+    assert_eq!((answer.status, answer.json()), (status, expected), "{answer}");
+}
+
+/// Customer 1, and an assurance that the walk changes nothing.
+async fn nothing_changes_while(service: &Service, walk: impl AsyncFn(&Operation)) {
+    service
+        .made(json!([{"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}]))
+        .await;
+    let before = service.dump().await;
+    for operation in guarded(service) {
+        walk(&operation).await;
+    }
+    assert_eq!(service.dump().await, before);
+}
+
+on_each_engine! {
+    async fn without_a_token_every_operation_asks_for_one(service: Service) {
+        nothing_changes_while(&service, async |operation| {
+            let answer = asked(&service, operation, "").await;
+            assert_eq!(
+                (answer.status, answer.text().as_str()),
+                (401, "X-Auth-Token header is required"),
+                "{answer}"
+            );
+            assert_eq!(answer.header("content-type"), "text/plain");
+            assert_eq!(
+                answer.header("x-rate-limit-requests-left"),
+                "",
+                "no quota before a token: {answer}"
+            );
+        })
+        .await;
+    }
+
+    async fn an_empty_token_has_not_the_correct_format(service: Service) {
+        nothing_changes_while(&service, async |operation| {
+            let answer = ask(&service, operation, &path_at("acme", operation))
+                .header("X-Auth-Token", "")
+                .send()
+                .await;
+            let reason = "X-Auth-Token header should have correct format";
+            assert_eq!((answer.status, answer.text().as_str()), (401, reason), "{answer}");
+            assert_eq!(answer.header("content-type"), "text/plain");
+        })
+        .await;
+    }
+
+    async fn an_unknown_token_is_unauthorized_in_the_versions_own_words(service: Service) {
+        nothing_changes_while(&service, async |operation| {
+            says(operation, &asked(&service, operation, "nobody").await, 401, "Unauthorized");
+            let nowhere = ask(&service, operation, &path_at("nowhere", operation))
+                .token("nobody")
+                .send()
+                .await;
+            says(operation, &nowhere, 401, "Unauthorized");
+        })
+        .await;
+    }
+
+    async fn a_token_of_another_store_is_forbidden_and_so_is_a_store_that_is_not_there(
+        service: Service,
+    ) {
+        nothing_changes_while(&service, async |operation| {
+            let reason = "The token does not belong to this store";
+            says(operation, &asked(&service, operation, "other").await, 403, reason);
+            let nowhere = ask(&service, operation, &path_at("nowhere", operation))
+                .token("modify")
+                .send()
+                .await;
+            says(operation, &nowhere, 403, reason);
+        })
+        .await;
+    }
+
+    async fn a_token_without_the_scope_is_forbidden(service: Service) {
+        nothing_changes_while(&service, async |operation| {
+            if operation.scope == Scope::AnyToken {
+                assert_eq!(asked(&service, operation, "scopeless").await.status, 200);
+                return;
+            }
+            let reason = "You don't have a required scope to access the endpoint";
+            says(operation, &asked(&service, operation, "scopeless").await, 403, reason);
+        })
+        .await;
+    }
+
+    async fn a_read_only_token_reads_and_does_not_write(service: Service) {
+        nothing_changes_while(&service, async |operation| {
+            let answer = asked(&service, operation, "read").await;
+            if writes(operation) {
+                says(
+                    operation,
+                    &answer,
+                    403,
+                    "You don't have a required scope to access the endpoint",
+                );
+            } else {
+                assert_eq!(answer.status, 200, "{answer}");
+            }
+        })
+        .await;
+    }
+
+    async fn a_token_that_may_modify_may_also_read(service: Service) {
+        nothing_changes_while(&service, async |operation| {
+            if !writes(operation) {
+                assert_eq!(asked(&service, operation, "modify").await.status, 200);
+            }
+        })
+        .await;
+    }
+
+    async fn an_unknown_parameter_is_refused(service: Service) {
+        nothing_changes_while(&service, async |operation| {
+            let path = format!("{}?foo=1&bar", path_at("acme", operation));
+            let answer = ask(&service, operation, &path).token("modify").send().await;
+            if operation.version == Version::V2 {
+                says(operation, &answer, 400, "The field 'foo' is not supported by this resource.");
+            } else {
+                says(
+                    operation,
+                    &answer,
+                    422,
+                    "The filter(s): foo, bar are not valid filter parameter(s).",
+                );
+            }
+        })
+        .await;
+    }
+
+    async fn a_body_that_is_not_json_or_not_there_is_refused(service: Service) {
+        nothing_changes_while(&service, async |operation| {
+            for body in [
+                "",
+                " ",
+                "{",
+                "nonsense",
+                "[1,]",
+                "{'a':1}",
+                "\u{feff}[]",
+                "[{\"email\":\"a@b\"}] x",
+            ] {
+                if !has_body(operation) {
+                    return;
+                }
+                let path = path_at("acme", operation);
+                let answer = service
+                    .ask(operation.method.as_str(), &path)
+                    .token("modify")
+                    .text(body)
+                    .send()
+                    .await;
+                if operation.version == Version::V2 {
+                    says(
+                        operation,
+                        &answer,
+                        400,
+                        "The request body could not be read as a JSON object.",
+                    );
+                } else {
+                    says(operation, &answer, 422, "JSON data is missing or invalid");
+                }
+            }
+        })
+        .await;
+    }
+
+    /// Ruling 32.
+    async fn a_written_body_of_another_content_type_is_415(service: Service) {
+        nothing_changes_while(&service, async |operation| {
+            for kind in [
+                "text/plain",
+                "application/xml",
+                "undefined",
+                "application/x-www-form-urlencoded",
+                "",
+            ] {
+                let path = path_at("acme", operation);
+                let sent = service
+                    .ask(operation.method.as_str(), &path)
+                    .token("modify")
+                    .header("Content-Type", kind);
+                if has_body(operation) {
+                    says(operation, &sent.text("[]").send().await, 415, "Unsupported Media Type");
+                }
+            }
+        })
+        .await;
+    }
+
+    /// Ruling 31.
+    async fn who_accepts_no_json_gets_406(service: Service) {
+        nothing_changes_while(&service, async |operation| {
+            for accept in ["application/xml", "text/html", "text/*, image/png;q=0.5"] {
+                let path = path_at("acme", operation);
+                let answer = ask(&service, operation, &path)
+                    .token("modify")
+                    .header("Accept", accept)
+                    .send()
+                    .await;
+                says(operation, &answer, 406, "Not Acceptable");
+            }
+            if operation.version == Version::V2 {
+                for suffix in [".xml", ".xml/"] {
+                    let path = format!("{}{suffix}", path_at("acme", operation));
+                    let answer = ask(&service, operation, &path).token("modify").send().await;
+                    says(operation, &answer, 406, "Not Acceptable");
+                }
+            }
+        })
+        .await;
+    }
+
+    async fn what_is_not_routed_is_said_before_any_token_is_looked_at(service: Service) {
+        service
+            .made(
+                json!([{"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}]),
+            )
+            .await;
+        let before = service.dump().await;
+        let known: BTreeSet<(String, String)> = operations(&service)
+            .iter()
+            .map(|it| (it.method.to_string(), path_at("acme", it)))
+            .collect();
+        let mut cases = vec![
+            ("GET".to_owned(), "/".to_owned()),
+            ("GET".to_owned(), "/stores".to_owned()),
+            ("GET".to_owned(), "/stores/acme".to_owned()),
+            ("GET".to_owned(), "/stores/acme/v3".to_owned()),
+            ("GET".to_owned(), "/stores/acme/v3/nothing".to_owned()),
+            ("GET".to_owned(), "/stores/acme/v3/customers/1".to_owned()),
+            ("GET".to_owned(), "/stores/acme/v4/customers".to_owned()),
+            ("GET".to_owned(), "/stores/acme/v3/customers.json".to_owned()),
+            ("GET".to_owned(), "/stores/acme/V3/customers".to_owned()),
+        ];
+        for method in
+            ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "BREW"]
+        {
+            for (_, path) in &known {
+                if !known.contains(&(method.to_owned(), path.clone())) {
+                    cases.push((method.to_owned(), path.clone()));
+                }
+            }
+        }
+        assert!(cases.len() > 30);
+        for (method, path) in cases {
+            for token in ["", "modify", "nobody"] {
+                let answer = service.ask(&method, &path).token(token).send().await;
+                let expected = (404, "The route is not found, check the URL");
+                assert_eq!(
+                    (answer.status, answer.text().as_str()),
+                    expected,
+                    "{method} {path}: {answer}"
+                );
+                assert_eq!(answer.header("content-type"), "text/plain");
+                for absent in ["allow", "x-rate-limit-requests-left", "x-bc-store-version"] {
+                    assert_eq!(answer.header(absent), "", "{answer}");
+                }
+                assert_eq!(answer.header("x-request-id").len(), 32);
+            }
+        }
+        assert_eq!(service.dump().await, before);
+    }
+
+    /// Route, token, store, scope, content: each fault hides all that come after it.
+    async fn of_several_faults_the_first_in_the_contracts_order_is_told(service: Service) {
+        let status = async |method: &str, path: &str, token: &str, kind: &str| {
+            service
+                .ask(method, path)
+                .token(token)
+                .header("Content-Type", kind)
+                .text("nonsense")
+                .send()
+                .await
+                .status
+        };
+        assert_eq!(
+            status("POST", "/stores/nowhere/v3/nothing?foo=1", "nobody", "text/plain").await,
+            404
+        );
+        assert_eq!(
+            status("POST", "/stores/nowhere/v3/customers?foo=1", "nobody", "text/plain").await,
+            401
+        );
+        assert_eq!(
+            status("POST", "/stores/nowhere/v3/customers?foo=1", "read", "text/plain").await,
+            403
+        );
+        assert_eq!(
+            status("POST", "/stores/acme/v3/customers?foo=1", "read", "text/plain").await,
+            403
+        );
+        assert_eq!(
+            status("POST", "/stores/acme/v3/customers?foo=1", "modify", "text/plain").await,
+            415
+        );
+        assert_eq!(
+            status("POST", "/stores/acme/v3/customers?foo=1", "modify", "application/json").await,
+            422
+        );
+    }
+}
+
+/// A path with its parameters' names erased: two documents name them differently.
+fn erased(path: &str) -> String {
+    let segments =
+        path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+fn data(name: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
+    fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+fn scope_name(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Public | Scope::AnyToken => "",
+        Scope::CustomersRead => "store_v2_customers_read_only",
+        Scope::CustomersModify => "store_v2_customers",
+        Scope::InstrumentsRead => "store_stored_payment_instruments_read_only",
+    }
+}
+
+/// Run on one engine: the list does not depend on it.
+async fn listed() -> Vec<Operation> {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    testkit::run(testkit::Engine::Sqlite, async |service| {
+        let _ = tell.send(operations(&service));
+    })
+    .await;
+    told.await.unwrap()
+}
+
+/// What is answered and what is missing make up the published list; `missing.txt` may only shrink.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
+    let table = data("operations.tsv");
+    let published: BTreeSet<(String, String)> = table
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let mut cells = line.split('\t');
+            let (method, path) = (cells.next().unwrap(), cells.next().unwrap());
+            (format!("{method} {}", erased(path)), cells.next().unwrap_or_default().to_owned())
+        })
+        .collect();
+    assert_eq!(published.len(), 90);
+    let missing: BTreeSet<String> = data("missing.txt").lines().map(str::to_owned).collect();
+    let answered: BTreeSet<(String, String)> = listed()
+        .await
+        .iter()
+        .map(|it| (format!("{} {}", it.method, erased(it.path)), scope_name(it.scope).to_owned()))
+        .filter(|(operation, _)| !EXTRAS.contains(&operation.as_str()))
+        .collect();
+    for (operation, scope) in &answered {
+        assert!(
+            published.contains(&(operation.clone(), scope.clone())),
+            "not published so: {operation} ({scope})"
+        );
+        assert!(
+            !missing.contains(operation),
+            "answered, so it must leave missing.txt: {operation}"
+        );
+    }
+    for (operation, _) in &published {
+        let is_answered = answered.iter().any(|(known, _)| known == operation);
+        assert!(
+            is_answered || missing.contains(operation),
+            "neither answered nor in missing.txt: {operation}"
+        );
+    }
+    for operation in &missing {
+        assert!(
+            published.iter().any(|(known, _)| known == operation),
+            "in missing.txt, but not published: {operation}"
+        );
+    }
+    assert!(
+        missing.len() <= MOST_MISSING,
+        "missing.txt may only shrink, to {MOST_MISSING} lines or fewer"
+    );
+}
+
+/// Lower it whenever `missing.txt` shrinks.
+const MOST_MISSING: usize = 77;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_extra_operation_is_there() {
+    let answered: Vec<String> =
+        listed().await.iter().map(|it| format!("{} {}", it.method, erased(it.path))).collect();
+    for extra in EXTRAS {
+        assert!(answered.iter().any(|operation| operation == extra), "{extra}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_operation_has_a_snapshot_and_every_snapshot_an_operation() {
+    let slug = |operation: &Operation| {
+        let path = operation.path.trim_start_matches("/stores/{store_hash}");
+        let segments = path.split('/').filter(|segment| !segment.is_empty());
+        let words = segments.map(|segment| if segment.starts_with('{') { "ID" } else { segment });
+        format!(
+            "{}_{}",
+            operation.method.as_str().to_lowercase(),
+            words.collect::<Vec<_>>().join("_")
+        )
+    };
+    let operations: BTreeSet<String> = listed().await.iter().map(slug).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots");
+    let shown: BTreeSet<String> = fs::read_dir(folder)
+        .unwrap()
+        .filter_map(|entry| {
+            entry
+                .unwrap()
+                .file_name()
+                .into_string()
+                .ok()?
+                .split_once('@')
+                .map(|(name, _)| name.to_owned())
+        })
+        .collect();
+    assert_eq!(
+        operations.difference(&shown).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "operations without a snapshot"
+    );
+    assert_eq!(
+        shown.difference(&operations).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "snapshots without an operation"
+    );
+}
+
+/// `docs/quirks.md` names the test that pins each oddity; those tests must be there.
+#[test]
+fn every_test_that_the_quirks_name_is_there() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let sources: String = fs::read_dir(tests)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let quirks = data("../../../docs/quirks.md");
+    let named = quirks.split('`').skip(1).step_by(2).filter(|word| {
+        word.matches('_').count() >= 4
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    });
+    let mut count = 0;
+    for name in named {
+        count += 1;
+        assert!(
+            sources.contains(&format!("async fn {name}(")),
+            "docs/quirks.md names a test that is not there: {name}"
+        );
+    }
+    assert!(count >= 30, "{count}");
+}

@@ -1,0 +1,177 @@
+//! What only a connection shows.
+
+use testkit::{Service, Wire, on_each_engine};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// Send a request with this head and body, and read what comes back until the connection closes.
+async fn say(wire: &Wire, head: &str, body: &str) -> String {
+    let request =
+        format!("{}\r\nHost: x\r\nConnection: close\r\n\r\n{body}", head.replace('\n', "\r\n"));
+    String::from_utf8_lossy(&wire.send(request).await).into_owned()
+}
+
+fn status(answer: &str) -> &str {
+    answer.lines().next().unwrap_or_default()
+}
+
+fn body(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+}
+
+const MODIFY: &str = "X-Auth-Token: modify";
+
+on_each_engine! {
+    async fn an_answer_is_http_with_a_date_and_the_recorded_headers(service: Service) {
+        let wire = Wire::open(&service);
+        let answer =
+            say(&wire, &format!("GET /stores/acme/v3/customers HTTP/1.1\n{MODIFY}"), "").await;
+        assert_eq!(status(&answer), "HTTP/1.1 200 OK");
+        for line in [
+            "content-type: application/json\r\n",
+            "date: ",
+            " GMT\r\n",
+            "vary: Accept-Encoding\r\n",
+            "x-rate-limit-time-window-ms: 30000\r\n",
+        ] {
+            assert!(answer.contains(line), "{line}: {answer}");
+        }
+        assert!(!answer.to_lowercase().contains("\r\nserver:"), "{answer}");
+        wire.stop().await;
+    }
+
+    async fn a_deletion_needs_no_length_and_may_have_one_of_0(service: Service) {
+        service.crowd(2).await;
+        let wire = Wire::open(&service);
+        for (id, length) in [
+            (1, ""),
+            (2, "\nContent-Length: 0"),
+            (3, "\nContent-Length: 0\nContent-Type: application/json"),
+            (4, "\nContent-Type: undefined"),
+        ] {
+            let answer = say(
+                &wire,
+                &format!("DELETE /stores/acme/v3/customers?id:in={id} HTTP/1.1\n{MODIFY}{length}"),
+                "",
+            )
+            .await;
+            assert_eq!(status(&answer), "HTTP/1.1 204 No Content", "{answer}");
+            assert_eq!(body(&answer), "");
+        }
+        wire.stop().await;
+    }
+
+    async fn a_request_without_a_body_may_say_any_type(service: Service) {
+        let wire = Wire::open(&service);
+        for kind in ["undefined", "application/json", "text/plain"] {
+            let answer = say(
+                &wire,
+                &format!(
+                    "GET /stores/acme/v2/customers/count HTTP/1.1\n{MODIFY}\nContent-Type: {kind}"
+                ),
+                "",
+            )
+            .await;
+            assert_eq!((status(&answer), body(&answer)), ("HTTP/1.1 200 OK", r#"{"count":0}"#));
+        }
+        wire.stop().await;
+    }
+
+    async fn head_sends_the_length_and_nothing_of_the_body(service: Service) {
+        let wire = Wire::open(&service);
+        let answer =
+            say(&wire, &format!("HEAD /stores/acme/v2/customers/count HTTP/1.1\n{MODIFY}"), "")
+                .await;
+        assert_eq!((status(&answer), body(&answer)), ("HTTP/1.1 200 OK", ""));
+        assert!(answer.contains("content-length: 11\r\n"), "{answer}");
+        wire.stop().await;
+    }
+
+    async fn a_body_in_chunks_is_read_up_to_the_limit(service: Service) {
+        let wire = Wire::open(&service);
+        let head = format!(
+            "POST /stores/acme/v3/customers HTTP/1.1\n{MODIFY}\nContent-Type: application/json\nTransfer-Encoding: chunked"
+        );
+        let row = r#"[{"email":"a@b.c","first_name":"A","last_name":"B"}]"#;
+        let (first, second) = row.split_at(20);
+        let chunks =
+            format!("{:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n", first.len(), second.len());
+        assert_eq!(status(&say(&wire, &head, &chunks).await), "HTTP/1.1 200 OK");
+        let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+        let answer = say(&wire, &head, &format!("{}0\r\n\r\n", chunk.repeat(17))).await;
+        assert!(status(&answer).contains("413"), "{}", status(&answer));
+        wire.stop().await;
+    }
+
+    /// Ruling 33: refused before it is read whole.
+    async fn a_body_announced_too_long_is_413_before_it_is_sent(service: Service) {
+        let wire = Wire::open(&service);
+        let mut connection = wire.connect().await;
+        let head = format!(
+            "POST /stores/acme/v3/customers HTTP/1.1\r\nHost: x\r\n{MODIFY}\r\nContent-Type: application/json\r\nContent-Length: 1048577\r\n\r\n"
+        );
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 24];
+        connection.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer[..12], b"HTTP/1.1 413");
+        drop(connection);
+        wire.stop().await;
+    }
+
+    async fn one_connection_carries_many_requests(service: Service) {
+        let wire = Wire::open(&service);
+        let one = format!("GET /stores/acme/v2/time HTTP/1.1\r\nHost: x\r\n{MODIFY}\r\n\r\n");
+        let last = format!(
+            "GET /stores/acme/v2/time HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{MODIFY}\r\n\r\n"
+        );
+        let answers = wire.send(format!("{}{last}", one.repeat(5))).await;
+        assert_eq!(String::from_utf8_lossy(&answers).matches(r#"{"time":1717243200}"#).count(), 6);
+        wire.stop().await;
+    }
+
+    async fn what_is_no_http_is_refused_and_the_server_lives(service: Service) {
+        let wire = Wire::open(&service);
+        for bytes in [b"nonsense\r\n\r\n".as_slice(), b"GET\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/9.9\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"GET /stores/acme/v3/customers?x=\xff\xfe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"] {
+            let answer = wire.send(bytes).await;
+            assert!(!answer.starts_with(b"HTTP/1.1 5"), "{}", String::from_utf8_lossy(&answer));
+        }
+        let long = say(
+            &wire,
+            &format!(
+                "GET /stores/acme/v3/customers?name:like={} HTTP/1.1\n{MODIFY}",
+                "a".repeat(100_000)
+            ),
+            "",
+        )
+        .await;
+        assert!(long.is_empty() || long.starts_with("HTTP/1.1 4"), "{}", status(&long));
+        assert_eq!(body(&say(&wire, "GET /healthz HTTP/1.1", "").await), "ok");
+        wire.stop().await;
+    }
+
+    async fn a_stop_waits_for_what_is_in_flight_and_takes_no_more(service: Service) {
+        let wire = Wire::open(&service);
+        let mut connection = wire.connect().await;
+        let row = r#"[{"email":"a@b.c","first_name":"A","last_name":"B"}]"#;
+        let head = format!(
+            "POST /stores/acme/v3/customers HTTP/1.1\r\nHost: x\r\n{MODIFY}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            row.len()
+        );
+        connection.write_all(head.as_bytes()).await.unwrap();
+        connection.write_all(&row.as_bytes()[..10]).await.unwrap();
+        // Long enough for the request to have reached its handler.
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        let rest = async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            connection.write_all(&row.as_bytes()[10..]).await.unwrap();
+            let mut answer = Vec::new();
+            connection.read_to_end(&mut answer).await.unwrap();
+            answer
+        };
+        let (answer, ()) = tokio::join!(rest, wire.stop());
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK"), "{}", String::from_utf8_lossy(&answer));
+        let again: Service = service.beside().await;
+        assert_eq!(again.number("SELECT COUNT(*) FROM customer").await, 1);
+        again.app().db.close().await.unwrap();
+    }
+}

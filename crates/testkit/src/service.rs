@@ -1,0 +1,199 @@
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use access::{Plan, Seal, accounts};
+use axum::{
+    body::Body,
+    http::{Request, Response},
+};
+use kernel::{Grants, SeededChance, SetClock, Timestamp};
+use resources::stores::ops as stores;
+use rest::{App, Settings};
+use serde_json::Value;
+use sql::Db;
+use tower::{ServiceExt as _, util::BoxCloneService};
+
+use crate::{Answer, Ask};
+
+/// When every test begins: 2024-06-01T12:00:00Z.
+pub const NOON: Timestamp = Timestamp::from_seconds(1_717_243_200);
+
+/// One running service. Stores `acme` and `zenith`; the actors are tokens of their own names:
+///
+/// | token | may |
+/// |---|---|
+/// | `modify` | change and read customers of acme |
+/// | `read` | read customers of acme |
+/// | `scopeless` | nothing in particular at acme |
+/// | `other` | change and read customers of zenith |
+#[derive(Clone)]
+pub struct Service(Arc<Inside>);
+
+struct Inside {
+    app: App,
+    clock: Arc<SetClock>,
+    door: Mutex<Door>,
+    address: String,
+    key_file: PathBuf,
+}
+
+type Door = BoxCloneService<Request<Body>, Response<server::Answer>, std::convert::Infallible>;
+
+impl Service {
+    /// Make the database, its stores and actors, and open the door.
+    pub(crate) async fn begin(address: &str, key_file: PathBuf) -> Self {
+        let db = Db::connect(address).await.expect("the database opens");
+        sql::migrate(&db, resources::SCHEMA, NOON).await.expect("the schema is laid");
+        let clock = Arc::new(SetClock::new(NOON));
+        // Not the service's own: one more actor must not change every request id of every snapshot.
+        let chance = SeededChance::new(1);
+        Seal::make(&key_file, &chance).expect("a key");
+        for hash in ["acme", "zenith"] {
+            stores::create(&db, &*clock, &chance, hash, Plan::Unlimited).await.expect("a store");
+        }
+        let service = Self::open(db, clock, address, key_file).await;
+        for (token, store, scopes) in ACTORS {
+            service.hire(token, store, scopes).await;
+        }
+        service
+    }
+
+    /// The same database, as another process would serve it.
+    pub async fn beside(&self) -> Self {
+        let db = Db::connect(&self.0.address).await.expect("the database opens");
+        Self::open(db, Arc::clone(&self.0.clock), &self.0.address, self.0.key_file.clone()).await
+    }
+
+    async fn open(db: Db, clock: Arc<SetClock>, address: &str, key_file: PathBuf) -> Self {
+        let chance = Arc::new(SeededChance::new(2));
+        let app =
+            App::new(db, clock.clone(), chance, Settings::default()).await.expect("an application");
+        let door = Mutex::new(BoxCloneService::new(server::service(app.clone())));
+        Self(Arc::new(Inside { app, clock, door, address: address.to_owned(), key_file }))
+    }
+
+    /// Make an account whose token is `token`; its client id.
+    pub async fn hire(&self, token: &str, store: &str, scopes: &[&str]) -> String {
+        let grants = Grants::from_names(scopes.iter().copied()).expect("published scopes");
+        let chance = SeededChance::new(token.bytes().map(u64::from).sum());
+        let seal = Seal::open(self.key_file()).expect("a key");
+        let (_, credentials) = accounts::create(
+            &self.0.app.db,
+            &*self.0.clock,
+            &chance,
+            &seal,
+            store,
+            grants,
+            Some(token),
+        )
+        .await
+        .expect("an account");
+        self.app().tokens.refresh().await.expect("the accounts are read");
+        credentials.client_id
+    }
+
+    /// Make a store with a plan, and in it an account that may change customers, of the store's name.
+    pub async fn sell(&self, hash: &str, plan: Plan) {
+        let chance = SeededChance::new(hash.len() as u64 + 1000);
+        stores::create(&self.0.app.db, &*self.0.clock, &chance, hash, plan).await.expect("a store");
+        self.hire(hash, hash, &["store_v2_customers"]).await;
+    }
+
+    /// What the handlers reach.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.0.app
+    }
+
+    /// Where client secrets' key is kept.
+    #[must_use]
+    pub fn key_file(&self) -> &Path {
+        &self.0.key_file
+    }
+
+    /// Move the clock to so many seconds after noon.
+    pub fn set_seconds(&self, seconds: i64) {
+        self.0.clock.set(NOON.plus_seconds(seconds));
+    }
+
+    /// Move the clock.
+    pub fn set_clock(&self, at: Timestamp) {
+        self.0.clock.set(at);
+    }
+
+    /// Begin a request, without any header. A path that begins with `/v2` or `/v3` is acme's.
+    pub fn ask(&self, method: &str, path: &str) -> Ask {
+        Ask::new(self.clone(), method, path)
+    }
+
+    pub async fn get(&self, token: &str, path: &str) -> Answer {
+        self.ask("GET", path).token(token).send().await
+    }
+
+    pub async fn post(&self, token: &str, path: &str, body: Value) -> Answer {
+        self.ask("POST", path).token(token).json(body).send().await
+    }
+
+    pub async fn put(&self, token: &str, path: &str, body: Value) -> Answer {
+        self.ask("PUT", path).token(token).json(body).send().await
+    }
+
+    pub async fn delete(&self, token: &str, path: &str) -> Answer {
+        self.ask("DELETE", path).token(token).send().await
+    }
+
+    /// Make V3 customers that must be made; their ids.
+    pub async fn made(&self, rows: Value) -> Vec<i64> {
+        let answer = self.post("modify", "/v3/customers", rows).await;
+        assert_eq!(answer.status, 200, "{answer}");
+        answer.ids()
+    }
+
+    /// Make this many customers, ten at a time: `c1@example.com` and so on, named `First1` `Last1`.
+    pub async fn crowd(&self, count: i64) {
+        let person = |n: i64| {
+            serde_json::json!({"email": format!("c{n}@example.com"), "first_name": format!("First{n}"),
+                "last_name": format!("Last{n}")})
+        };
+        let all: Vec<Value> = (1..=count).map(person).collect();
+        for rows in all.chunks(10) {
+            self.made(Value::from(rows.to_vec())).await;
+        }
+    }
+
+    pub(crate) async fn pass(&self, request: Request<Body>) -> Response<server::Answer> {
+        let door = self.0.door.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match door.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        self.0.app.db.close().await.expect("the database closes");
+    }
+}
+
+/// Run all of these at once, each as a task of its own; what they give, in order.
+#[expect(clippy::disallowed_methods, reason = "a race needs tasks")]
+pub async fn at_once<F>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let tasks: Vec<_> = futures.into_iter().map(tokio::spawn).collect();
+    let mut outputs = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        outputs.push(task.await.expect("a task ends"));
+    }
+    outputs
+}
+
+const ACTORS: [(&str, &str, &[&str]); 4] = [
+    ("modify", "acme", &["store_v2_customers"]),
+    ("read", "acme", &["store_v2_customers_read_only"]),
+    ("scopeless", "acme", &["store_stored_payment_instruments"]),
+    ("other", "zenith", &["store_v2_customers"]),
+];
