@@ -1,0 +1,21 @@
+//! What the process promises, shown on the built binary: that nothing acknowledged is lost however it ends, that
+//! it lives through a full disk, and that its command line does what it says.
+//!
+//! Each test has a database of its own, on `SQLite` and on the `PostgreSQL` of `CUSTODIA_TEST_POSTGRES`. With
+//! `CUSTODIA_SOAK=1` the long ones are longer.
+
+#[macro_use]
+mod place;
+
+mod command_line;
+mod crash;
+mod database;
+mod delete;
+mod dev;
+mod full_disk;
+mod http;
+mod logs;
+mod running;
+mod start;
+mod stop;
+mod sync;
