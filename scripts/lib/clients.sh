@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# Client libraries written elsewhere, driven against the release binary over TLS.
+#
+# A suite finds its server in SUITE_* variables (clients/README.md lists them). It gets stores of its own.
+
+custodia=$target/release/custodia
+python=$target/clients/python/bin/python
+authority=              # where `custodia dev --tls` keeps the local certificate authority
+server_pid=
+server_log=
+server_port=
+
+# install_clients: the pinned libraries, kept between runs until what pins them changes.
+install_clients() {
+    local pinned
+    pinned=$(sha256sum clients/python/requirements.txt)
+    if [[ $(cat "$target/clients/python/pinned" 2>/dev/null) != "$pinned" ]]; then
+        rm -rf "$target/clients/python"
+        run python3 -m venv "$target/clients/python"
+        run "$python" -m pip install --quiet --disable-pip-version-check --requirement clients/python/requirements.txt
+        echo "$pinned" >"$target/clients/python/pinned"
+    fi
+    pinned=$(sha256sum clients/node/package-lock.json)
+    if [[ $(cat clients/node/node_modules/pinned 2>/dev/null) != "$pinned" ]]; then
+        run npm ci --prefix clients/node --no-audit --no-fund --ignore-scripts
+        echo "$pinned" >clients/node/node_modules/pinned
+    fi
+    say "$("$python" --version), bigcommerce $("$python" -m pip show bigcommerce | sed -n 's/^Version: //p')"
+    say "Node $(node --version), $(npm ls --prefix clients/node --depth 0 2>/dev/null | grep -o '@bigcommerce.*')"
+}
+
+# make_authority: what `custodia dev --tls` makes, once; and whether dev keeps its own promises.
+make_authority() {
+    local token=suite-dev-token
+    authority=$work/authority
+    server_port=$(free_port)
+    start_server dev dev --tls --tls-dir "$authority" --port "$server_port" --token "$token"
+    SUITE_TOKEN=$token SUITE_STORE=demo SUITE_OUTPUT=$server_log suite clients/dev
+    stop_server
+}
+
+# client_suites ENGINE
+client_suites() {
+    local engine=$1 database suite
+    stage "custodia serve on $engine"
+    case $engine in
+        sqlite) database=sqlite:$work/clients.db ;;
+        postgres)
+            "$(postgres_bin)/createdb" custodia_clients
+            database="${CUSTODIA_TEST_POSTGRES%/*}/custodia_clients?sslmode=verify-full&sslrootcert=$CUSTODIA_TEST_POSTGRES_CA"
+            ;;
+    esac
+    server_port=$(free_port)
+    start_server "$engine" serve --database "$database" --listen "127.0.0.1:$server_port" \
+        --public-url "https://127.0.0.1:$server_port" \
+        --tls-cert "$authority/api.bigcommerce.com.pem" --tls-key "$authority/api.bigcommerce.com.key"
+    for suite in python node pages; do
+        stage "clients/$suite on $engine"
+        open_stores "$suite" "$database"
+        SUITE_DATABASE=$database suite "clients/$suite"
+    done
+    stage "shutdown on $engine"
+    stop_server
+}
+
+# open_stores SUITE DATABASE: a store with two accounts, and one with a rate plan, made while the server runs.
+open_stores() {
+    local suite=$1 database=$2 full
+    "$custodia" store create "$suite" --database "$database" >>"$server_log"
+    "$custodia" store create "${suite}limited" --plan 150/30s --database "$database" >>"$server_log"
+    full=$(account "$suite" store_v2_customers "$database")
+    export SUITE_STORE=$suite SUITE_LIMITED_STORE=${suite}limited
+    SUITE_CLIENT_ID=$(member client_id <<<"$full")
+    SUITE_TOKEN=$(member access_token <<<"$full")
+    SUITE_READ_ONLY_TOKEN=$(account "$suite" store_v2_customers_read_only "$database" | member access_token)
+    SUITE_LIMITED_TOKEN=$(account "${suite}limited" store_v2_customers "$database" | member access_token)
+    export SUITE_CLIENT_ID SUITE_TOKEN SUITE_READ_ONLY_TOKEN SUITE_LIMITED_TOKEN
+}
+
+# account STORE SCOPE DATABASE: prints one JSON object.
+account() {
+    "$custodia" account create --store "$1" --scope "$2" --json --database "$3" --secret-key-file "$work/clients.key"
+}
+
+# member NAME: of the one JSON object on standard input.
+member() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
+
+# suite DIRECTORY: pytest or node's runner, told where the server is and whom to trust.
+suite() {
+    local command=("$python" -m pytest --quiet -p no:cacheprovider "$1")
+    [[ $1 != clients/node ]] || command=(node --test "$1"/*.test.js)
+    BC_API_ENDPOINT=127.0.0.1:$server_port SUITE_HOST=127.0.0.1:$server_port SUITE_BINARY=$custodia \
+        SUITE_CA=$authority/ca.pem REQUESTS_CA_BUNDLE=$authority/ca.pem NODE_EXTRA_CA_CERTS=$authority/ca.pem \
+        NO_PROXY='*' no_proxy='*' PYTHONDONTWRITEBYTECODE=1 run "${command[@]}" || {
+        say "The last lines of $server_log:"
+        tail -n 20 "$server_log"
+        return 1
+    }
+}
+
+# start_server NAME ARGUMENT...: the binary, until it answers on server_port.
+start_server() {
+    server_log=$logs/custodia-$1.log
+    shift
+    : >"$server_log"
+    "$custodia" "$@" >>"$server_log" 2>&1 </dev/null &
+    server_pid=$!
+    at_end stop_server
+    wait_until 30 "$server_pid" answers || {
+        cat "$server_log"
+        fail "custodia $1 did not answer on /readyz."
+    }
+}
+
+answers() { curl --silent --fail --noproxy '*' --cacert "$authority/ca.pem" "https://127.0.0.1:$server_port/readyz"; }
+
+# stop_server: ask it to finish what it is doing; it has to end by itself, with success.
+stop_server() {
+    local pid=$server_pid status=0
+    [[ -n $pid ]] || return 0
+    server_pid=
+    kill -TERM "$pid" 2>/dev/null && wait_until 15 "$pid" false || true
+    kill -KILL "$pid" 2>/dev/null && say "custodia did not stop within 15 seconds of SIGTERM."
+    wait "$pid" || status=$?
+    ((status == 0)) || say "custodia ended with $status after SIGTERM."
+    return "$status"
+}
