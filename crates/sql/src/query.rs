@@ -1,6 +1,6 @@
 use std::{borrow::Cow, fmt::Write as _, marker::PhantomData};
 
-use crate::{Bind, Error, FromRow, ReadTx, Result, Writes, tx::Access, value::Datum};
+use crate::{Bind, Error, FromRow, ReadTx, Result, Row, Writes, tx::Access, value::Datum};
 
 /// The most values that [`Query::push_list`] takes.
 pub const LIST_CAP: usize = 1024;
@@ -92,6 +92,14 @@ impl<'t, A: Access> Query<'t, A> {
         self.fetch_optional().await?.ok_or(Error::NoRow)
     }
 
+    /// How the engine would go about it, a step a line; nothing is run. For tests that hold plans.
+    pub async fn plan(mut self) -> Result<Vec<String>> {
+        let explain = if self.tx.is_postgres() { "EXPLAIN " } else { "EXPLAIN QUERY PLAN " };
+        self.text.to_mut().insert_str(0, explain);
+        let steps: Vec<Step> = self.fetch_all().await?;
+        Ok(steps.into_iter().map(|Step(step)| step).collect())
+    }
+
     /// At most `most` rows. All that the statement writes is written, however few rows are taken.
     async fn fetch<T: FromRow>(self, most: usize) -> Result<Vec<T>> {
         self.tx.enter(self.misuse)?;
@@ -104,5 +112,14 @@ impl Query<'_, Writes> {
     pub async fn execute(self) -> Result<u64> {
         self.tx.enter(self.misuse)?;
         self.tx.execute(&self.text, &self.params).await
+    }
+}
+
+/// One line of a plan, in the column that each engine calls by a name of its own.
+struct Step(String);
+
+impl FromRow for Step {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        row.get("detail").or_else(|_| row.get("QUERY PLAN")).map(Self)
     }
 }

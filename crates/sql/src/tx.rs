@@ -51,6 +51,10 @@ impl ReadTx {
         Query::new(self, text)
     }
 
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
+    }
+
     pub(crate) fn engine(self) -> Engine {
         self.engine
     }
@@ -148,10 +152,6 @@ impl WriteTx {
     #[must_use]
     pub fn skip_locked(&self) -> &'static str {
         if self.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }
-    }
-
-    pub(crate) fn is_postgres(&self) -> bool {
-        matches!(self.0.engine, Engine::Postgres(_))
     }
 }
 

@@ -167,7 +167,9 @@ async fn list_in(
 ) -> Result<Listing> {
     let part = match (order.by, part) {
         (Key::LastName, Part::After(place)) => Part::After(with_last_name(tx, store, place).await?),
-        (Key::LastName, Part::Before(place)) => Part::Before(with_last_name(tx, store, place).await?),
+        (Key::LastName, Part::Before(place)) => {
+            Part::Before(with_last_name(tx, store, place).await?)
+        }
         _ => part.clone(),
     };
     // One row more than asked tells whether there is another page.
@@ -235,6 +237,8 @@ async fn update_in(
             differing.entry(*id).or_default().extend(fields);
         }
     }
+    // Changed and changed back is not changed.
+    differing.retain(|id, fields| fields.contains("password") || customers[id] != before[id]);
     let is_identity =
         |fields: &BTreeSet<&str>| fields.contains("email") || fields.contains("channel_ids");
     let has_moved = |id: &CustomerId| differing.get(id).is_some_and(is_identity);

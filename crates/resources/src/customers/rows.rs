@@ -55,26 +55,39 @@ pub async fn list(
     part: &Part,
     limit: i64,
 ) -> Result<Vec<Customer>> {
+    let mut rows: Vec<Customer> =
+        listing(tx, store, filter, order, part, limit).fetch_all().await?;
+    if matches!(part, Part::Before(_)) {
+        rows.reverse();
+    }
+    Ok(rows)
+}
+
+fn listing<'t>(
+    tx: &'t mut ReadTx,
+    store: StoreId,
+    filter: &Filter,
+    order: Order,
+    part: &Part,
+    limit: i64,
+) -> Query<'t, Reads> {
     let (backwards, place) = match part {
         Part::Offset(_) => (false, None),
         Part::After(place) => (false, Some(place)),
         Part::Before(place) => (true, Some(place)),
     };
-    let walk = Walk { by: order.by, descending: order.descending != backwards, sorts: filter.leads() };
+    let walk =
+        Walk { by: order.by, descending: order.descending != backwards, sorts: filter.leads() };
     let query = tx.query(SELECT).push("WHERE store_id = $1").bind(store);
     let mut query = match place {
         None => narrowed(query, filter),
         Some(place) => beyond(narrowed(query, &walk.nearer(filter, place)), walk, place),
     };
     query = query.push(walk.ordered()).push(" LIMIT ").push_bind(limit);
-    if let Part::Offset(offset) = part {
-        query = query.push(" OFFSET ").push_bind(*offset);
+    match part {
+        Part::Offset(offset) => query.push(" OFFSET ").push_bind(*offset),
+        Part::After(_) | Part::Before(_) => query,
     }
-    let mut rows: Vec<Customer> = query.fetch_all().await?;
-    if backwards {
-        rows.reverse();
-    }
-    Ok(rows)
 }
 
 /// How many match.
@@ -322,27 +335,28 @@ fn narrowed<'t>(mut query: Query<'t, Reads>, filter: &Filter) -> Query<'t, Reads
     if let Some(credit) = filter.store_credit {
         query = query.push(" AND store_credit = ").push_bind(credit);
     }
-    if let Some(least) = filter.min_id {
-        query = query.push(" AND customer_id >= ").push_bind(least);
-    }
-    if let Some(most) = filter.max_id {
-        query = query.push(" AND customer_id <= ").push_bind(most);
-    }
-    query = within(query, filter.created, " AND date_created >= ", " AND date_created <= ");
-    within(query, filter.modified, " AND date_modified >= ", " AND date_modified <= ")
+    // Beside a filter that leads, a range is only looked at: its index would lead to far more.
+    let (id, created, modified) = if filter.leads() {
+        (" AND customer_id + 0", " AND date_created + 0", " AND date_modified + 0")
+    } else {
+        (" AND customer_id", " AND date_created", " AND date_modified")
+    };
+    query = within(query, id, filter.min_id, filter.max_id);
+    query = within(query, created, filter.created.from, filter.created.to);
+    within(query, modified, filter.modified.from, filter.modified.to)
 }
 
-fn within<'t>(
+fn within<'t, V: Value>(
     mut query: Query<'t, Reads>,
-    span: Span,
-    from: &'static str,
-    to: &'static str,
+    column: &'static str,
+    from: Option<V>,
+    to: Option<V>,
 ) -> Query<'t, Reads> {
-    if let Some(least) = span.from {
-        query = query.push(from).push_bind(least);
+    if let Some(least) = from {
+        query = query.push(column).push(" >= ").push_bind(least);
     }
-    if let Some(most) = span.to {
-        query = query.push(to).push_bind(most);
+    if let Some(most) = to {
+        query = query.push(column).push(" <= ").push_bind(most);
     }
     query
 }
@@ -399,7 +413,9 @@ impl Walk {
             (Key::Modified, false, true) => " ORDER BY date_modified + 0, customer_id + 0",
             (Key::Modified, true, true) => " ORDER BY date_modified + 0 DESC, customer_id + 0 DESC",
             (Key::LastName, false, true) => " ORDER BY last_name_key || '', customer_id + 0",
-            (Key::LastName, true, true) => " ORDER BY last_name_key || '' DESC, customer_id + 0 DESC",
+            (Key::LastName, true, true) => {
+                " ORDER BY last_name_key || '' DESC, customer_id + 0 DESC"
+            }
         }
     }
 
@@ -490,5 +506,107 @@ impl Value for Channels {
     fn from_repr(repr: String) -> Result<Self, String> {
         let ids = repr.split_whitespace().map(|id| id.parse().map(ChannelId));
         ids.collect::<Result<_, _>>().map(Self).map_err(|_| "not a list of channel ids".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sql::Db;
+
+    use super::*;
+
+    const KEYS: [Key; 4] = [Key::Id, Key::Created, Key::Modified, Key::LastName];
+
+    /// Every way to ask for a part: from the start, or beyond a place of this order.
+    fn parts(by: Key) -> [Part; 3] {
+        let key = match by {
+            Key::Id => PlaceKey::Id,
+            Key::Created | Key::Modified => PlaceKey::Date(Timestamp(1)),
+            Key::LastName => PlaceKey::LastName("a".to_owned()),
+        };
+        let place = Place { id: CustomerId(1), key };
+        [Part::Offset(0), Part::After(place.clone()), Part::Before(place)]
+    }
+
+    /// Check the plan that SQLite makes, without statistics, for each order and part.
+    async fn check(filter: Filter, expected: impl Fn(Key, &Part) -> Vec<&'static str>) {
+        let place = tempfile::tempdir().unwrap();
+        let db = Db::connect(&format!("sqlite:{}", place.path().join("plans.db").display()))
+            .await
+            .unwrap();
+        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
+        for by in KEYS {
+            for (part, descending) in
+                parts(by).iter().flat_map(|part| [(part, false), (part, true)])
+            {
+                let order = Order { by, descending };
+                let plan = async |tx: &mut ReadTx| {
+                    listing(tx, StoreId(1), &filter, order, part, 50).plan().await
+                };
+                let plan = db.read(plan).await.unwrap().join("; ");
+                for words in expected(by, part) {
+                    assert!(plan.contains(words), "{order:?} {part:?}: {plan}");
+                }
+                let sorts = plan.contains("TEMP B-TREE");
+                assert_eq!(sorts, filter.leads(), "{order:?} {part:?}: {plan}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_leading_filter_an_index_gives_the_order_and_is_entered_at_the_cursor() {
+        let expected = |by, part: &Part| match (by, part) {
+            (Key::Id, Part::Offset(_)) => vec!["store_id=?"],
+            (Key::Id, _) => vec!["store_id=? AND customer_id"],
+            (Key::Created, Part::Offset(_)) => vec!["customer_by_created"],
+            (Key::Created, _) => vec!["customer_by_created (store_id=? AND date_created"],
+            (Key::Modified, Part::Offset(_)) => vec!["customer_by_modified"],
+            (Key::Modified, _) => vec!["customer_by_modified (store_id=? AND date_modified"],
+            (Key::LastName, Part::Offset(_)) => vec!["customer_by_last_name"],
+            (Key::LastName, _) => vec!["customer_by_last_name (store_id=? AND "],
+        };
+        check(Filter::default(), expected).await;
+    }
+
+    #[tokio::test]
+    async fn ids_lead_to_their_rows_whatever_the_order() {
+        let ids = Some(vec![CustomerId(1), CustomerId(2), CustomerId(3)]);
+        check(Filter { ids, ..Filter::default() }, |_, _| vec!["(store_id=? AND customer_id=?)"])
+            .await;
+    }
+
+    #[tokio::test]
+    async fn addresses_and_names_lead_to_their_rows_whatever_the_order() {
+        let texts = |text| vec![(text, vec!["a".to_owned(), "b".to_owned()])];
+        let emails = Filter { texts: texts(Text::EmailKey), ..Filter::default() };
+        check(emails, |_, _| vec!["customer_by_email (store_id=? AND email_key=?)"]).await;
+        let names = Filter { texts: texts(Text::NameKey), ..Filter::default() };
+        check(names, |_, _| vec!["customer_by_name (store_id=? AND name_key=?)"]).await;
+        let last_names = Filter { texts: texts(Text::LastNameKey), ..Filter::default() };
+        check(last_names, |_, _| vec!["customer_by_last_name (store_id=? AND last_name_key=?)"])
+            .await;
+    }
+
+    #[tokio::test]
+    async fn ranges_beside_a_leading_filter_do_not_lead() {
+        let span = Span { from: Some(Timestamp(10)), to: Some(Timestamp(90)) };
+        let narrow = Filter { min_id: Some(1), created: span, modified: span, ..Filter::default() };
+        let emails =
+            Filter { texts: vec![(Text::EmailKey, vec!["a".to_owned(); 9])], ..narrow.clone() };
+        check(emails, |_, _| vec!["customer_by_email (store_id=? AND email_key=?)"]).await;
+        let ids = Filter { ids: Some((1..9).map(CustomerId).collect()), ..narrow };
+        check(ids, |_, _| vec!["(store_id=? AND customer_id=?)"]).await;
+    }
+
+    #[test]
+    fn a_cursor_enters_a_filtered_date_at_its_own_place() {
+        let span = Span { from: Some(Timestamp(10)), to: Some(Timestamp(90)) };
+        let filter = Filter { modified: span, ..Filter::default() };
+        let place = Place { id: CustomerId(1), key: PlaceKey::Date(Timestamp(50)) };
+        let nearer = |descending| {
+            Walk { by: Key::Modified, descending, sorts: false }.nearer(&filter, &place).modified
+        };
+        assert_eq!(nearer(false), Span { from: Some(Timestamp(50)), to: Some(Timestamp(90)) });
+        assert_eq!(nearer(true), Span { from: Some(Timestamp(10)), to: Some(Timestamp(50)) });
     }
 }

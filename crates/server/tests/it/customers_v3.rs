@@ -493,6 +493,33 @@ on_each_engine! {
         assert_eq!(service.dump().await, before);
     }
 
+    async fn of_several_addresses_in_use_the_first_row_is_told_whatever_its_id(service: Service) {
+        let row = |email: &str| json!({"email": email, "first_name": "A", "last_name": "B"});
+        let rows = ["one@b.c", "two@b.c", "three@b.c", "four@b.c"].map(row);
+        let ids = service.made(json!(rows)).await;
+        let taken = json!([{"id": ids[1], "email": "three@b.c"}, {"id": ids[0], "email": "four@b.c"}]);
+        let answer = service.put("modify", ALL, taken).await;
+        let told = json!({".customer_update": "Error updating customers: email three@b.c already in use"});
+        answer.refused(422, "Update customers failed.", &told);
+    }
+
+    async fn changed_and_changed_back_in_one_put_is_not_changed(service: Service) {
+        let ids = service.made(json!([{"email": "a@b.c", "first_name": "A", "last_name": "B"}])).await;
+        service.set_seconds(60);
+        let events = service.events().await;
+        let there_and_back = json!([{"id": ids[0], "phone": "1"}, {"id": ids[0], "phone": ""}]);
+        let answer = service.put("modify", ALL, there_and_back).await;
+        assert_eq!(answer.json()["data"][0]["date_modified"], "2024-06-01T12:00:00Z");
+        assert_eq!(service.events().await, events);
+    }
+
+    async fn a_clock_that_is_behind_does_not_take_date_modified_back(service: Service) {
+        let ids = service.made(json!([{"email": "a@b.c", "first_name": "A", "last_name": "B"}])).await;
+        service.set_seconds(-60);
+        let answer = service.put("modify", ALL, json!([{"id": ids[0], "phone": "1"}])).await;
+        assert_eq!(answer.json()["data"][0]["date_modified"], "2024-06-01T12:00:00Z");
+    }
+
     async fn one_may_write_the_own_address_in_another_case(service: Service) {
         service.crowd(1).await;
         let answer =

@@ -316,4 +316,35 @@ on_each_engine! {
             }
         }
     }
+
+    #[expect(clippy::disallowed_methods, reason = "a race needs tasks")]
+    async fn a_deletion_by_filter_leaves_alone_who_matches_no_longer(service: Service) {
+        let mut row = person("a@b.c");
+        row["phone"] = json!("111");
+        service.made(json!([row])).await;
+        let (changed, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let changer = {
+            let (db, changed, go) = (service.app().db.clone(), changed.clone(), go.clone());
+            tokio::spawn(async move {
+                let work = async |tx: &mut WriteTx| {
+                    tx.query("UPDATE customer SET phone = '222'").execute().await?;
+                    changed.notify_one();
+                    go.notified().await;
+                    Ok::<_, sql::Error>(())
+                };
+                db.write(work).await
+            })
+        };
+        changed.notified().await;
+        let deleter = {
+            let service = service.clone();
+            tokio::spawn(async move { service.delete("modify", "/v2/customers?phone=111").await })
+        };
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        go.notify_one();
+        changer.await.unwrap().unwrap();
+        assert_eq!(deleter.await.unwrap().status, 204);
+        assert_eq!(service.number("SELECT COUNT(*) FROM customer").await, 1);
+        sound(&service).await;
+    }
 }
