@@ -1,0 +1,311 @@
+//! Who is measured: how each is started, on which database, and how it is stopped again.
+
+use std::{
+    fs::{self, File},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    data::{STATIC_ID, STORE},
+    postgres::Postgres,
+    process::Cpu,
+    seed,
+};
+
+/// One contender. A new one is a new variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    Ceiling,
+    Control,
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Ceiling => "ceiling",
+            Self::Control => "control",
+            Self::Sqlite => "custodia, SQLite",
+            Self::Postgres => "custodia, PostgreSQL",
+        }
+    }
+
+    pub(crate) fn is_custodia(self) -> bool {
+        matches!(self, Self::Sqlite | Self::Postgres)
+    }
+
+    /// The ceiling does not write.
+    pub(crate) fn writes(self) -> bool {
+        self != Self::Ceiling
+    }
+
+    /// The one customer it always shows, if it does.
+    pub(crate) fn always(self) -> Option<i64> {
+        (self == Self::Ceiling).then_some(STATIC_ID)
+    }
+}
+
+/// What a server is started for: each has databases of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Reading,
+    /// On a disk whose syncs are slow.
+    Writing,
+}
+
+const FILE: &str = "custodia.db";
+const READ: &str = "custodia_bench_read";
+const WRITE: &str = "custodia_bench_write";
+
+/// The databases and everything else a contender needs.
+pub(crate) struct Arena {
+    pub(crate) dir: PathBuf,
+    /// The binary to be measured.
+    pub(crate) custodia: PathBuf,
+    /// The library that makes syncs slow, and how slow.
+    pub(crate) shim: Option<PathBuf>,
+    pub(crate) sync_us: u32,
+    pub(crate) postgres: Option<(Postgres, Option<u32>)>,
+    sqlite_token: String,
+    postgres_token: String,
+}
+
+impl Arena {
+    pub(crate) fn new(
+        dir: PathBuf,
+        custodia: PathBuf,
+        shim: Option<PathBuf>,
+        sync_us: u32,
+    ) -> Self {
+        let token = || "0123456789abcdefghijklmnopqrstu".to_owned();
+        Self {
+            dir,
+            custodia,
+            shim,
+            sync_us,
+            postgres: None,
+            sqlite_token: token(),
+            postgres_token: token(),
+        }
+    }
+
+    /// Make and fill the `SQLite` databases: one to read, and one for each who writes.
+    pub(crate) fn make_sqlite(&mut self, customers: i64, kinds: &[Kind]) -> Result<(), String> {
+        let read = self.dir.join("read");
+        let _ = fs::remove_dir_all(&self.dir);
+        fs::create_dir_all(&read).map_err(|e| format!("{}: {e}", read.display()))?;
+        let file = read.join(FILE);
+        if kinds.contains(&Kind::Sqlite) {
+            self.sqlite_token = self.open_store(&format!("sqlite:{}", file.display()))?;
+        } else {
+            seed::schema(&file)?;
+        }
+        seed::sqlite(&file, customers)?;
+        for kind in kinds.iter().filter(|kind| matches!(kind, Kind::Control | Kind::Sqlite)) {
+            copy(&read, &self.dir.join(format!("write-{kind:?}")))?;
+        }
+        Ok(())
+    }
+
+    /// The same on `PostgreSQL`.
+    pub(crate) async fn make_postgres(
+        &mut self,
+        postgres: Postgres,
+        customers: i64,
+    ) -> Result<(), String> {
+        self.postgres = Some((postgres.clone(), postgres.postmaster().await?));
+        postgres.create(READ, None).await?;
+        self.postgres_token = self.open_store(&postgres.address(READ))?;
+        postgres.seed(READ, customers).await?;
+        postgres.create(WRITE, Some(READ)).await
+    }
+
+    pub(crate) async fn clear(&self) -> Result<(), String> {
+        if let Some((postgres, _)) = &self.postgres {
+            postgres.drop(READ).await?;
+            postgres.drop(WRITE).await?;
+        }
+        fs::remove_dir_all(&self.dir).map_err(|e| e.to_string())
+    }
+
+    pub(crate) fn token(&self, kind: Kind) -> &str {
+        if kind == Kind::Postgres { &self.postgres_token } else { &self.sqlite_token }
+    }
+
+    /// How many declarations the writer's database holds.
+    pub(crate) async fn declarations(&self, kind: Kind) -> Result<i64, String> {
+        match (kind, &self.postgres) {
+            (Kind::Postgres, Some((postgres, _))) => postgres.declarations(WRITE).await,
+            _ => seed::declarations(&self.sqlite(kind, Purpose::Writing)),
+        }
+    }
+
+    /// Start it, and come back when it answers.
+    pub(crate) fn start(&self, kind: Kind, purpose: Purpose) -> Result<Server, String> {
+        let port = free_port()?;
+        let log = self.dir.join(format!("{kind:?}-{purpose:?}.log"));
+        let output = File::create(&log).map_err(|e| e.to_string())?;
+        let errors = output.try_clone().map_err(|e| e.to_string())?;
+        let mut command = self.command(kind, purpose, port)?;
+        if let (Purpose::Writing, Some(shim)) = (purpose, &self.shim) {
+            command.env("LD_PRELOAD", shim).env("SLOWSYNC_US", self.sync_us.to_string());
+        }
+        let started = Instant::now();
+        let child = command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
+        let child = child.map_err(|e| format!("{}: {e}", kind.title()))?;
+        let postmaster =
+            self.postgres.as_ref().and_then(|(_, pid)| *pid).filter(|_| kind == Kind::Postgres);
+        let cpu = Cpu::of(child.id(), postmaster);
+        let mut server = Server { child, port, cpu, first_answer: Duration::ZERO };
+        server.first_answer = server.wait(self.token(kind), started).map_err(|why| {
+            let log = fs::read_to_string(&log).unwrap_or_default();
+            format!("{} does not serve: {why}\n{log}", kind.title())
+        })?;
+        Ok(server)
+    }
+
+    fn command(&self, kind: Kind, purpose: Purpose, port: u16) -> Result<Command, String> {
+        let own = std::env::current_exe().map_err(|e| e.to_string())?;
+        let mut command = Command::new(if kind.is_custodia() { &self.custodia } else { &own });
+        let port_text = port.to_string();
+        match kind {
+            Kind::Ceiling => {
+                command.args(["ceiling", "--port", &port_text, "--token", self.token(kind)])
+            }
+            Kind::Control => command
+                .args(["control", "--port", &port_text, "--token", self.token(kind), "--database"])
+                .arg(self.sqlite(kind, purpose)),
+            Kind::Sqlite | Kind::Postgres => {
+                let database = match &self.postgres {
+                    Some((postgres, _)) if kind == Kind::Postgres => {
+                        postgres.address(if purpose == Purpose::Reading { READ } else { WRITE })
+                    }
+                    _ => format!("sqlite:{}", self.sqlite(kind, purpose).display()),
+                };
+                self.configured(&mut command).args([
+                    "serve",
+                    "--listen",
+                    &format!("127.0.0.1:{port}"),
+                    "--database",
+                    &database,
+                ])
+            }
+        };
+        Ok(command)
+    }
+
+    fn sqlite(&self, kind: Kind, purpose: Purpose) -> PathBuf {
+        let dir = match purpose {
+            Purpose::Reading => "read".to_owned(),
+            Purpose::Writing => format!("write-{kind:?}"),
+        };
+        self.dir.join(dir).join(FILE)
+    }
+
+    /// Migrate an empty database, open the store and give back its token.
+    fn open_store(&self, database: &str) -> Result<String, String> {
+        self.custodia(&["migrate", "--database", database])?;
+        self.custodia(&["store", "create", STORE, "--database", database])?;
+        let account =
+            ["account", "create", "--store", STORE, "--scope", "store_v2_customers", "--json"];
+        let printed = self.custodia(&[&account[..], &["--database", database]].concat())?;
+        let account: serde_json::Value =
+            serde_json::from_str(&printed).map_err(|e| format!("{e}: {printed}"))?;
+        let token =
+            account["access_token"].as_str().ok_or("account create printed no access_token")?;
+        Ok(token.to_owned())
+    }
+
+    fn custodia(&self, arguments: &[&str]) -> Result<String, String> {
+        let mut command = Command::new(&self.custodia);
+        let output = self.configured(&mut command).args(arguments).output();
+        let output = output.map_err(|e| format!("{}: {e}", self.custodia.display()))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(format!("custodia {arguments:?}: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    /// One installation key for all databases; a copied database needs the key of its original.
+    fn configured<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command.env("CUSTODIA_SECRET_KEY_FILE", self.dir.join("custodia.key"))
+    }
+}
+
+/// One running server. Dropping it stops it.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+    pub(crate) cpu: Cpu,
+    /// From the moment it was executed to its first answer.
+    pub(crate) first_answer: Duration,
+}
+
+impl Server {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn wait(&mut self, token: &str, started: Instant) -> Result<Duration, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| e.to_string())?;
+        let request = format!(
+            "GET /stores/{STORE}/v2/time HTTP/1.1\r\nhost: bench\r\nx-auth-token: {token}\r\n\r\n"
+        );
+        while started.elapsed() < Duration::from_secs(20) {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+                return runtime.block_on(async {
+                    let mut line = crate::load::Line::open(self.port).await?;
+                    let status = line.send(&request).await?.status;
+                    if status == 200 {
+                        Ok(started.elapsed())
+                    } else {
+                        Err(format!("status {status}"))
+                    }
+                });
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(status.to_string());
+            }
+            thread::sleep(Duration::from_micros(200));
+        }
+        Err("no answer within 20 seconds".to_owned())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        for _ in 0..500 {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|e| e.to_string())?;
+    Ok(listener.local_addr().map_err(|e| e.to_string())?.port())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    let copy = || {
+        fs::create_dir_all(to)?;
+        fs::read_dir(from)?.try_for_each(|entry| {
+            let entry = entry?;
+            fs::copy(entry.path(), to.join(entry.file_name())).map(drop)
+        })
+    };
+    copy().map_err(|e: std::io::Error| format!("{}: {e}", to.display()))
+}

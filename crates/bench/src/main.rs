@@ -1,0 +1,73 @@
+//! Development only: what `scripts/bench` runs.
+//!
+//! `run` starts the contenders, gives each the same work in alternating rounds, checks every answer and
+//! writes the document. `ceiling` and `control` are the two comparators; `seed` and `load` are
+//! for whoever wants to look at something by hand, with a profiler for instance.
+
+mod ceiling;
+mod contenders;
+mod control;
+mod data;
+mod group;
+mod hand;
+mod load;
+mod machine;
+mod postgres;
+mod probe;
+mod process;
+mod report;
+mod results;
+mod run;
+mod seed;
+mod serve;
+mod slashes;
+mod targets;
+mod wire;
+mod work;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+
+/// Measure custodia beside the ceiling and the control.
+#[derive(Parser)]
+enum Command {
+    /// Serve one static answer with the token check and the headers of a real one.
+    Ceiling(serve::Options),
+    /// Serve the same statements on rusqlite, and nothing around them.
+    Control {
+        #[command(flatten)]
+        options: serve::Options,
+        /// The database file.
+        #[arg(long)]
+        database: PathBuf,
+    },
+    /// Fill an `SQLite` database in which custodia has made the store `bench`.
+    Seed {
+        #[arg(long)]
+        database: PathBuf,
+        #[arg(long, default_value_t = 1_000_000)]
+        customers: i64,
+    },
+    /// Give work to a server that somebody else has started: for a profiler.
+    Load(hand::Options),
+    /// Measure, and write the document.
+    Run(Box<run::Options>),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Command::parse() {
+        Command::Ceiling(options) => ceiling::run(&options),
+        Command::Control { options, database } => control::run(&options, database),
+        Command::Seed { database, customers } => seed::sqlite(&database, customers),
+        Command::Load(options) => hand::run(&options),
+        Command::Run(options) => run::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("bench: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

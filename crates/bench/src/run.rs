@@ -1,0 +1,270 @@
+//! One run: databases, starts, idle memory, rounds, document.
+
+use std::{fs, path::PathBuf, sync::Arc, thread, time::Duration};
+
+use tokio::runtime::Runtime;
+
+use crate::{
+    contenders::{Arena, Kind, Purpose, Server},
+    load::{self, Load},
+    machine,
+    postgres::Postgres,
+    probe, process, report,
+    results::{Body, Cell, Results},
+    work::{self, Examiner, Work},
+};
+
+/// What to measure and for how long. What is not said depends on `--quick`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Options {
+    /// A minute instead of a quarter of an hour, on few customers; prints instead of writing the document.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Customers in every database.
+    #[arg(long, env = "CUSTODIA_BENCH_CUSTOMERS")]
+    customers: Option<i64>,
+    /// How often each contender gets each kind of work.
+    #[arg(long, env = "CUSTODIA_BENCH_ROUNDS")]
+    rounds: Option<usize>,
+    /// Seconds measured each time.
+    #[arg(long, env = "CUSTODIA_BENCH_SECONDS")]
+    seconds: Option<f64>,
+    /// Seconds of the same work before.
+    #[arg(long, env = "CUSTODIA_BENCH_WARM_UP")]
+    warm_up: Option<f64>,
+    /// Connections, kept alive.
+    #[arg(long, env = "CUSTODIA_BENCH_CONNECTIONS", default_value_t = 64)]
+    pub(crate) connections: usize,
+    /// How often each contender is started to time its first answer.
+    #[arg(long, env = "CUSTODIA_BENCH_STARTS")]
+    starts: Option<usize>,
+    /// Microseconds that a sync of the disk costs more in the durable writes.
+    #[arg(long, env = "CUSTODIA_BENCH_SYNC_US", default_value_t = 1_000)]
+    pub(crate) sync_us: u32,
+    /// Contenders; all of them when not said.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Kind>,
+    /// Kinds of work, by key; all of them when not said.
+    #[arg(long, value_delimiter = ',')]
+    work: Vec<String>,
+    /// The binary to be measured.
+    #[arg(long, default_value = "target/release/custodia")]
+    custodia: PathBuf,
+    /// The library that makes syncs slow, compiled.
+    #[arg(long)]
+    pub(crate) shim: Option<PathBuf>,
+    /// A `PostgreSQL` server on which databases can be made.
+    #[arg(long, env = "CUSTODIA_TEST_POSTGRES", hide_env_values = true)]
+    postgres: Option<String>,
+    /// Whether that server runs under the same library.
+    #[arg(long)]
+    pub(crate) postgres_is_slow: bool,
+    /// Where the `SQLite` databases go, in a directory of their own.
+    #[arg(long, default_value = "target/bench")]
+    dir: PathBuf,
+    /// Where the document goes.
+    #[arg(long, default_value = "docs/benchmarks.md")]
+    out: PathBuf,
+    /// How all this was started, for the document.
+    #[arg(long, env = "CUSTODIA_BENCH_COMMAND", default_value = "bench run", hide = true)]
+    pub(crate) command: String,
+}
+
+/// The options, with everything said.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measure {
+    pub(crate) customers: i64,
+    pub(crate) rounds: usize,
+    pub(crate) seconds: f64,
+    pub(crate) warm_up: f64,
+    pub(crate) starts: usize,
+}
+
+impl Options {
+    fn measure(&self) -> Measure {
+        let of = |quick: f64, full: f64| if self.quick { quick } else { full };
+        Measure {
+            customers: self.customers.unwrap_or(if self.quick { 50_000 } else { 1_000_000 }).max(1),
+            rounds: self.rounds.unwrap_or(if self.quick { 2 } else { 7 }).max(1),
+            seconds: self.seconds.unwrap_or(of(1.0, 3.0)),
+            warm_up: self.warm_up.unwrap_or(of(0.2, 0.5)),
+            starts: self.starts.unwrap_or(if self.quick { 5 } else { 20 }).max(1),
+        }
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
+        use clap::ValueEnum as _;
+        let mut kinds =
+            if self.only.is_empty() { Kind::value_variants().to_vec() } else { self.only.clone() };
+        kinds.retain(|kind| *kind != Kind::Postgres || self.postgres.is_some());
+        kinds
+    }
+
+    fn works(&self) -> Vec<Work> {
+        let wanted =
+            |work: &Work| self.work.is_empty() || self.work.iter().any(|key| key == work.key);
+        work::ALL.into_iter().filter(wanted).collect()
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), String> {
+    let (dir, custodia) = (options.dir.join("databases"), options.custodia.clone());
+    let mut arena = Arena::new(dir, custodia, options.shim.clone(), options.sync_us);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| e.to_string())?;
+    let document = measured(&mut arena, options, &runtime);
+    let cleared = runtime.block_on(arena.clear());
+    let document = document?;
+    cleared?;
+    if options.quick {
+        print!("{document}");
+        return Ok(());
+    }
+    let write = || {
+        fs::create_dir_all(options.out.parent().unwrap_or(&options.out))?;
+        fs::write(&options.out, document)
+    };
+    write().map_err(|e| format!("{}: {e}", options.out.display()))?;
+    say(&format!("written to {}", options.out.display()));
+    Ok(())
+}
+
+/// The document.
+fn measured(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<String, String> {
+    let (measure, kinds, works) = (options.measure(), options.kinds(), options.works());
+    say(&format!("filling the databases with {} customers", measure.customers));
+    arena.make_sqlite(measure.customers, &kinds)?;
+    let mut version = None;
+    if let Some(address) = options.postgres.as_ref().filter(|_| kinds.contains(&Kind::Postgres)) {
+        let postgres = Postgres::parse(address)?;
+        version = Some(runtime.block_on(postgres.version())?);
+        runtime.block_on(arena.make_postgres(postgres, measure.customers))?;
+    }
+    let mut results = Results::default();
+    starts(arena, &kinds, &measure, &mut results)?;
+    rounds(arena, options, &measure, (&kinds, &works), &mut results, runtime)?;
+    let machine = machine::describe(&arena.dir, version.as_deref());
+    Ok(report::document(&results, &measure, options, &kinds, &machine))
+}
+
+/// Start each again and again; leave the last one alone for a while and see what it holds on to.
+fn starts(
+    arena: &Arena,
+    kinds: &[Kind],
+    measure: &Measure,
+    results: &mut Results,
+) -> Result<(), String> {
+    say("starting each contender");
+    for &kind in kinds {
+        let starts = (0..measure.starts).map(|_| {
+            let server = arena.start(kind, Purpose::Reading)?;
+            Ok(server.first_answer.as_secs_f64() * 1_000.0)
+        });
+        let starts = starts.collect::<Result<_, String>>()?;
+        results.bodies.push(Body { kind, starts, idle: 0.0, after: 0.0 });
+    }
+    let servers = kinds.iter().map(|&kind| arena.start(kind, Purpose::Reading));
+    let servers = servers.collect::<Result<Vec<_>, String>>()?;
+    thread::sleep(Duration::from_secs(5));
+    for (body, server) in results.bodies.iter_mut().zip(&servers) {
+        body.idle = process::memory(server.pid())?;
+    }
+    Ok(())
+}
+
+/// All servers stay up; only one at a time has work.
+fn rounds(
+    arena: &Arena,
+    options: &Options,
+    measure: &Measure,
+    (kinds, works): (&[Kind], &[Work]),
+    results: &mut Results,
+    runtime: &Runtime,
+) -> Result<(), String> {
+    let start = |purpose, kinds: &[Kind]| {
+        let started = kinds.iter().map(|&kind| Ok((kind, arena.start(kind, purpose)?)));
+        started.collect::<Result<Vec<_>, String>>()
+    };
+    let writers: Vec<Kind> = kinds.iter().copied().filter(|kind| kind.writes()).collect();
+    let reading = start(Purpose::Reading, kinds)?;
+    let writing = if works.iter().any(Work::writes) {
+        start(Purpose::Writing, &writers)?
+    } else {
+        Vec::new()
+    };
+    for (kind, server) in &reading {
+        probe::examine(arena, *kind, server)?;
+    }
+    for round in 0..measure.rounds {
+        for work in works {
+            let servers = if work.writes() { &writing } else { &reading };
+            for turn in 0..servers.len() {
+                let (kind, server) = &servers[(turn + round) % servers.len()];
+                let figures = once(arena, options, measure, work, *kind, server, round)
+                    .map_err(|why| format!("{}, {}: {why}", kind.title(), work.title))?;
+                say(&format!(
+                    "round {}: {:24} {:20} {:9.0}/s  {:6.1} us CPU (own {:.1})  p50 {:6.0} us  p99 {:6.0} us",
+                    round + 1,
+                    work.title,
+                    kind.title(),
+                    figures.per_second,
+                    figures.cpu,
+                    figures.own_cpu,
+                    figures.p50,
+                    figures.p99
+                ));
+                results.cells.push(Cell { round, work: work.key, kind: *kind, figures });
+            }
+        }
+    }
+    for (kind, server) in &reading {
+        let body = results
+            .bodies
+            .iter_mut()
+            .find(|body| body.kind == *kind)
+            .ok_or("a contender that was not started")?;
+        body.after = process::memory(server.pid())?;
+    }
+    for (kind, server) in writing {
+        drop(server);
+        let acknowledged = results.cells.iter().filter(|cell| {
+            cell.kind == kind && works.iter().any(|work| work.key == cell.work && work.writes())
+        });
+        let acknowledged: u64 = acknowledged.map(|cell| cell.figures.answers).sum();
+        let expected = measure.customers + i64::try_from(acknowledged).unwrap_or(0);
+        let found = runtime.block_on(arena.declarations(kind))?;
+        if found != expected {
+            return Err(format!(
+                "{} holds {found} declarations, {expected} were acknowledged",
+                kind.title()
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn once(
+    arena: &Arena,
+    options: &Options,
+    measure: &Measure,
+    work: &Work,
+    kind: Kind,
+    server: &Server,
+    round: usize,
+) -> Result<load::Figures, String> {
+    let load = Load {
+        port: server.port,
+        ask: work.ask,
+        customers: work.customers(measure.customers),
+        connections: if work.alone { 1 } else { options.connections },
+        warm_up: Duration::from_secs_f64(measure.warm_up),
+        measured: Duration::from_secs_f64(measure.seconds),
+        seed: round as u64,
+        examiner: Arc::new(Examiner::new(arena.token(kind), kind.always())),
+    };
+    load::run(load, &server.cpu)
+}
+
+fn say(what: &str) {
+    eprintln!("{what}");
+}

@@ -1,0 +1,101 @@
+//! What is to be reached, and whether it is.
+
+use crate::{
+    contenders::Kind,
+    results::{Results, Spread},
+};
+
+/// One line of the table.
+pub(crate) struct Target {
+    pub(crate) what: &'static str,
+    reach: f64,
+    /// Whether less is better.
+    at_most: bool,
+    unit: &'static str,
+    measured: fn(&Results) -> Option<Spread>,
+}
+
+/// How one target stands.
+pub(crate) struct Standing {
+    pub(crate) to_reach: String,
+    pub(crate) measured: Spread,
+    pub(crate) unit: &'static str,
+    pub(crate) verdict: String,
+}
+
+pub(crate) const ALL: [Target; 9] = [
+    Target::share("GET consent, hot, of the ceiling", 0.50, |r| {
+        of("consent-hot", Kind::Ceiling, r)
+    }),
+    Target::share("GET consent, hot, of the control", 0.80, |r| {
+        of("consent-hot", Kind::Control, r)
+    }),
+    Target::share("GET consent, uniform, of the ceiling", 0.50, |r| {
+        of("consent-uniform", Kind::Ceiling, r)
+    }),
+    Target::share("GET consent, uniform, of the control", 0.80, |r| {
+        of("consent-uniform", Kind::Control, r)
+    }),
+    Target::share("GET V2 customer, uniform, of the ceiling", 0.45, |r| {
+        of("v2-uniform", Kind::Ceiling, r)
+    }),
+    Target::share("GET V2 customer, uniform, of the control", 0.80, |r| {
+        of("v2-uniform", Kind::Control, r)
+    }),
+    Target::share("PUT consent, many connections, of one alone (SQLite)", 8.0, |r| {
+        r.ratio(("put-many", Kind::Sqlite), ("put-alone", Kind::Sqlite), |f| f.per_second)
+    }),
+    Target {
+        what: "first answer after start (SQLite)",
+        reach: 50.0,
+        at_most: true,
+        unit: " ms",
+        measured: |r| Spread::of(&r.bodies.iter().find(|body| body.kind == Kind::Sqlite)?.starts),
+    },
+    Target {
+        what: "idle memory (SQLite)",
+        reach: 20.0,
+        at_most: true,
+        unit: " MB",
+        measured: |r| Spread::of(&[r.bodies.iter().find(|body| body.kind == Kind::Sqlite)?.idle]),
+    },
+];
+
+/// Custodia on `SQLite` beside another contender at the same work.
+fn of(work: &'static str, other: Kind, results: &Results) -> Option<Spread> {
+    results.ratio((work, Kind::Sqlite), (work, other), |figures| figures.per_second)
+}
+
+impl Target {
+    const fn share(
+        what: &'static str,
+        reach: f64,
+        measured: fn(&Results) -> Option<Spread>,
+    ) -> Self {
+        Self { what, reach, at_most: false, unit: "", measured }
+    }
+
+    pub(crate) fn standing(&self, results: &Results) -> Option<Standing> {
+        let measured = (self.measured)(results)?;
+        let (word, missing) = if self.at_most {
+            ("at most", measured.median / self.reach - 1.0)
+        } else {
+            ("at least", 1.0 - measured.median / self.reach)
+        };
+        let verdict = if missing <= 0.0 {
+            "reached".to_owned()
+        } else if self.at_most {
+            format!("**not reached**: {:.0} % too much", missing * 100.0)
+        } else {
+            format!("**not reached**: {:.0} % short", missing * 100.0)
+        };
+        let reach =
+            if self.at_most { format!("{:.0}", self.reach) } else { format!("{:.2}", self.reach) };
+        Some(Standing {
+            to_reach: format!("{word} {reach}{}", self.unit),
+            measured,
+            unit: self.unit,
+            verdict,
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! What the servers are asked to do. A new kind of work is a new line here and, where the question is
+//! new too, a new [`Ask`].
+
+use crate::{
+    data::{Answers, DECLARATIONS, Digits},
+    wire::Answer,
+};
+
+/// What one request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Ask {
+    /// `GET /v3/customers/{id}/consent`.
+    Consent,
+    /// `GET /v2/customers/{id}`.
+    V2Customer,
+    /// `PUT /v3/customers/{id}/consent`.
+    PutConsent,
+}
+
+/// One kind of work, as a row of the document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work {
+    /// How the program and the targets name it.
+    pub(crate) key: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) ask: Ask,
+    /// Only the first 1,000 customers, or all of them.
+    pub(crate) hot: bool,
+    /// One connection alone instead of the usual number.
+    pub(crate) alone: bool,
+}
+
+impl Work {
+    /// Whether the databases for writing are the ones to use, with the slow disk.
+    pub(crate) fn writes(&self) -> bool {
+        self.ask == Ask::PutConsent
+    }
+
+    /// How many customers it is about.
+    pub(crate) fn customers(&self, all: i64) -> i64 {
+        if self.hot { all.min(1_000) } else { all }
+    }
+}
+
+/// All of it, in the order of the document.
+pub(crate) const ALL: [Work; 5] = [
+    Work {
+        key: "consent-hot",
+        title: "GET consent, hot",
+        ask: Ask::Consent,
+        hot: true,
+        alone: false,
+    },
+    Work {
+        key: "consent-uniform",
+        title: "GET consent, uniform",
+        ask: Ask::Consent,
+        hot: false,
+        alone: false,
+    },
+    Work {
+        key: "v2-uniform",
+        title: "GET V2 customer, uniform",
+        ask: Ask::V2Customer,
+        hot: false,
+        alone: false,
+    },
+    Work {
+        key: "put-many",
+        title: "PUT consent, together",
+        ask: Ask::PutConsent,
+        hot: false,
+        alone: false,
+    },
+    Work {
+        key: "put-alone",
+        title: "PUT consent, one alone",
+        ask: Ask::PutConsent,
+        hot: false,
+        alone: true,
+    },
+];
+
+/// Writes requests and judges answers.
+pub(crate) struct Examiner {
+    answers: Answers,
+    token: String,
+    /// The one customer that the ceiling always shows.
+    always: Option<i64>,
+    bodies: Vec<String>,
+}
+
+impl Examiner {
+    pub(crate) fn new(token: &str, always: Option<i64>) -> Self {
+        let answers = Answers::new();
+        let bodies =
+            (0..DECLARATIONS).map(|declaration| answers.declaration_body(declaration)).collect();
+        Self { answers, token: token.to_owned(), always, bodies }
+    }
+
+    /// Put the request into `into`, which is empty.
+    pub(crate) fn request(&self, ask: Ask, id: i64, declaration: usize, into: &mut Vec<u8>) {
+        let mut put = |text: &str| into.extend_from_slice(text.as_bytes());
+        put(if ask == Ask::PutConsent { "PUT " } else { "GET " });
+        put(if ask == Ask::V2Customer {
+            "/stores/bench/v2/customers/"
+        } else {
+            "/stores/bench/v3/customers/"
+        });
+        put(Digits::new(usize::try_from(id).unwrap_or(0)).as_str());
+        put(if ask == Ask::V2Customer { " HTTP/1.1\r\n" } else { "/consent HTTP/1.1\r\n" });
+        put("host: bench\r\naccept: application/json\r\nx-auth-token: ");
+        put(&self.token);
+        if ask == Ask::PutConsent {
+            let body = &self.bodies[declaration];
+            put("\r\ncontent-type: application/json\r\ncontent-length: ");
+            put(Digits::new(body.len()).as_str());
+            put("\r\n\r\n");
+            put(body);
+        } else {
+            put("\r\n\r\n");
+        }
+    }
+
+    /// Whether this is the right answer. `scratch` is a buffer to be reused.
+    pub(crate) fn is_right(
+        &self,
+        ask: Ask,
+        id: i64,
+        declaration: usize,
+        answer: &Answer,
+        scratch: &mut Vec<u8>,
+    ) -> bool {
+        if answer.status != 200 {
+            return false;
+        }
+        let id = self.always.unwrap_or(id);
+        let body = answer.body.bytes();
+        scratch.clear();
+        match ask {
+            Ask::Consent => {
+                self.answers.consent(id, scratch);
+                body == scratch
+            }
+            Ask::V2Customer => {
+                self.answers.v2_customer_head(id, scratch);
+                let head = scratch.len();
+                Answers::v2_customer_tail(id, scratch);
+                body.len() >= scratch.len()
+                    && body.starts_with(&scratch[..head])
+                    && body.ends_with(&scratch[head..])
+            }
+            Ask::PutConsent => self.shows(declaration, answer),
+        }
+    }
+
+    /// Whether the answer is this declaration, of whatever moment.
+    pub(crate) fn shows(&self, declaration: usize, answer: &Answer) -> bool {
+        let (start, body) = (self.answers.declared(declaration).as_bytes(), answer.body.bytes());
+        answer.status == 200
+            && body.len() == start.len() + "2026-01-01T00:00:00Z\"}".len()
+            && body.starts_with(start)
+            && body.ends_with(b"Z\"}")
+    }
+}
