@@ -97,7 +97,14 @@ impl Place {
 
 /// Make what is not there yet: the store, its people, and an account for this run.
 async fn furnish(db: &Db, place: &Place, options: &DevOptions) -> Outcome<Credentials> {
-    let is_new = match resources::stores::ops::create(db, &SystemClock, &SystemChance, STORE, Plan::Unlimited).await
+    let is_new = match resources::stores::ops::create(
+        db,
+        &SystemClock,
+        &SystemChance,
+        STORE,
+        Plan::Unlimited,
+    )
+    .await
     {
         Ok(_) => true,
         Err(Error::Taken { .. }) => false,

@@ -73,7 +73,10 @@ mod tests {
             "postgres://db.test:5432/shop"
         );
         assert_eq!(without_secrets("postgres://me:p@ss@db/shop"), "postgres://db/shop");
-        assert_eq!(without_secrets("postgres://me:pa?ss@db/shop?sslmode=require"), "postgres://db/shop");
+        assert_eq!(
+            without_secrets("postgres://me:pa?ss@db/shop?sslmode=require"),
+            "postgres://db/shop"
+        );
         assert_eq!(without_secrets("sqlite:custodia.db"), "sqlite:custodia.db");
     }
 }

@@ -14,8 +14,14 @@ mod store;
 use std::{error::Error, process::ExitCode};
 
 use clap::Parser as _;
+use mimalloc::MiMalloc;
 
 use crate::options::{Command, Options};
+
+/// What a request allocates is often freed on another thread, where the system's allocator makes threads wait
+/// for one another.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// What a command may end with: words for the operator.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;

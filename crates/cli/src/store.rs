@@ -13,7 +13,8 @@ pub(crate) async fn run(shared: &Shared, command: StoreCommand) -> Outcome {
     let db = open::database(&shared.database).await?;
     match command {
         StoreCommand::Create { hash, plan } => {
-            let store = resources::stores::ops::create(&db, &SystemClock, &SystemChance, &hash, plan).await;
+            let store =
+                resources::stores::ops::create(&db, &SystemClock, &SystemChance, &hash, plan).await;
             store.map_err(|error| in_words(error, &hash))?;
             println!("made store {hash}");
         }
