@@ -46,17 +46,12 @@ pub(crate) async fn claim_key(tx: &mut WriteTx, check: &str) -> Result<()> {
 
 /// Every store, in the order of their hashes.
 pub(crate) async fn stores(tx: &mut ReadTx) -> Result<Vec<Store>> {
-    tx.query(STORES).push("ORDER BY hash")
-        .fetch_all()
-        .await
+    tx.query(STORES).push("ORDER BY hash").fetch_all().await
 }
 
 /// The store of this hash, alive or on its way out.
 pub(crate) async fn store(tx: &mut ReadTx, hash: &str) -> Result<Option<Store>> {
-    tx.query(STORES).push("WHERE hash = $1")
-    .bind(hash)
-    .fetch_optional()
-    .await
+    tx.query(STORES).push("WHERE hash = $1").bind(hash).fetch_optional().await
 }
 
 /// The same, held until the transaction ends: nobody changes or closes it meanwhile.
@@ -112,28 +107,25 @@ pub(crate) async fn delete_store(tx: &mut WriteTx, store: StoreId) -> Result<()>
 
 /// Every account that may call.
 pub(crate) async fn live_accounts(tx: &mut ReadTx) -> Result<Vec<Held>> {
-    tx.query(ACCOUNTS)
-        .push("WHERE a.revoked_at = 0 AND s.deleted_at = 0")
-    .fetch_all()
-    .await
+    tx.query(ACCOUNTS).push("WHERE a.revoked_at = 0 AND s.deleted_at = 0").fetch_all().await
 }
 
 /// The account behind a token, if it may call.
 pub(crate) async fn live_account(tx: &mut ReadTx, token_sha256: &[u8]) -> Result<Option<Held>> {
     tx.query(ACCOUNTS)
         .push("WHERE a.token_sha256 = $1 AND a.revoked_at = 0 AND s.deleted_at = 0")
-    .bind(token_sha256.to_vec())
-    .fetch_optional()
-    .await
+        .bind(token_sha256.to_vec())
+        .fetch_optional()
+        .await
 }
 
 /// Every account of a store, also revoked ones, oldest first.
 pub(crate) async fn accounts_of(tx: &mut ReadTx, store: StoreId) -> Result<Vec<Held>> {
     tx.query(ACCOUNTS)
         .push("WHERE a.store_id = $1 ORDER BY a.created_at, a.account_id")
-    .bind(store)
-    .fetch_all()
-    .await
+        .bind(store)
+        .fetch_all()
+        .await
 }
 
 /// Add an account.

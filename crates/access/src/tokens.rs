@@ -66,7 +66,9 @@ impl Tokens {
             }
             // Two polls and their waits make a second: what is held may be out of date.
             if failures == 2 {
-                tracing::warn!("the accounts cannot be read; each request asks the database until they can");
+                tracing::warn!(
+                    "the accounts cannot be read; each request asks the database until they can"
+                );
                 self.known.store(Arc::default());
             }
         }

@@ -186,9 +186,8 @@ fn content(version: Version, request: &Request) -> Option<Response> {
 
 fn admits_json(accept: &HeaderValue) -> bool {
     let Ok(accept) = accept.to_str() else { return true };
-    let mut ranges = accept
-        .split(',')
-        .map(|range| range.split(';').next().unwrap_or_default().trim());
+    let mut ranges =
+        accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim());
     let admits = |range: &str| {
         let json = ["", "*/*", "*", "application/*", "application/json"];
         json.iter().any(|name| range.eq_ignore_ascii_case(name))
@@ -232,13 +231,23 @@ fn finish(version: Version, request_id: &str, passed: &Passed, headers: &mut Hea
             headers.insert(V2_STORE_VERSION, HeaderValue::from_static("7.6.0"));
             headers.insert(V2_LIMIT_REMAINING, HeaderValue::from_static("20000"));
         }
-        headers.insert(LEFT, HeaderValue::from(allowance.left));
-        headers.insert(RESET, HeaderValue::from(allowance.reset_ms));
-        headers.insert(QUOTA, HeaderValue::from(allowance.quota));
+        let [left, reset, quota] = numbers(allowance);
+        headers.insert(LEFT, left);
+        headers.insert(RESET, reset);
+        headers.insert(QUOTA, quota);
         headers.insert(WINDOW, HeaderValue::from_static("30000"));
     }
     let digits = HeaderValue::from_str(request_id).expect("hexadecimal digits make a header");
     headers.insert(REQUEST_ID, digits);
+}
+
+/// What is left, until when, and of how many. Without a limit they are always the same and not written anew.
+fn numbers(allowance: Allowance) -> [HeaderValue; 3] {
+    if allowance == Allowance::UNLIMITED {
+        return ["2147483647", "30000", "2147483647"].map(HeaderValue::from_static);
+    }
+    let Allowance { left, reset_ms, quota } = allowance;
+    [HeaderValue::from(left), HeaderValue::from(reset_ms), HeaderValue::from(quota)]
 }
 
 const LEFT: HeaderName = HeaderName::from_static("x-rate-limit-requests-left");

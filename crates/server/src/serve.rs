@@ -49,8 +49,9 @@ pub async fn serve(
     let service = ServiceExt::<Request<Incoming>>::into_make_service(crate::service(app.clone()));
     let mut server =
         axum_server::from_tcp(listener.socket)?.acceptor(NoDelayAcceptor::new()).http1_only();
+    // Counts from the moment a connection is there, so it bounds the wait for the first request as well.
     server.http_builder().http1().header_read_timeout(IDLE);
-    let server = server.first_request_timeout(IDLE).handle(handle);
+    let server = server.handle(handle);
     match listener.tls {
         None => server.serve(service).await?,
         Some(config) => {

@@ -38,8 +38,10 @@ pub async fn declare(
             let (sequence, declared_at) = given.ok_or(Error::NotFound("customer"))?;
             let consent = Consent { declaration, declared_at };
             let source = Source::ManagementApi;
-            rows::append(tx, caller.store, customer, sequence, consent, source, caller.account).await?;
-            audit::rows::record(tx, caller, audit_id, &Change::consent_declared(customer), now).await?;
+            rows::append(tx, caller.store, customer, sequence, consent, source, caller.account)
+                .await?;
+            audit::rows::record(tx, caller, audit_id, &Change::consent_declared(customer), now)
+                .await?;
             Ok(consent)
         })
         .await

@@ -72,9 +72,9 @@ impl Value for Categories {
     }
 
     fn from_repr(repr: String) -> Result<Self, String> {
-        let names = repr.split_whitespace();
+        let names = repr.split_ascii_whitespace();
         names
-            .map(|name| name.parse::<Category>().map_err(|_| format!("no such category: {name}")))
+            .map(|name| name.parse::<Category>().map_err(|_| "no such category".to_owned()))
             .collect()
     }
 }

@@ -32,7 +32,12 @@ pub async fn open(tx: &mut WriteTx, store: StoreId) -> Result<()> {
 }
 
 /// Take the next `count` numbers; the first of them is returned. `None` when the store is gone.
-pub async fn take(tx: &mut WriteTx, store: StoreId, counter: Counter, count: i64) -> Result<Option<i64>> {
+pub async fn take(
+    tx: &mut WriteTx,
+    store: StoreId,
+    counter: Counter,
+    count: i64,
+) -> Result<Option<i64>> {
     let last: Option<(i64,)> = tx
         .query(
             "UPDATE counter SET last = last + $3, live = live + $3 WHERE store_id = $1 AND name = $2

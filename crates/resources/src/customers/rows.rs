@@ -460,7 +460,6 @@ fn name_key(customer: &Customer) -> String {
 
 impl FromRow for Customer {
     fn from_row(row: &Row<'_>) -> Result<Self> {
-        let channels: Option<Channels> = row.get("channel_ids")?;
         Ok(Self {
             id: row.get("customer_id")?,
             email: row.get("email")?,
@@ -475,7 +474,7 @@ impl FromRow for Customer {
             accepts_review_emails: row.get("accepts_review_emails")?,
             store_credit: row.get("store_credit")?,
             origin_channel: row.get("origin_channel_id")?,
-            access: channels
+            access: (row.get::<Option<Channels>>("channel_ids")?)
                 .map_or(Access::Global, |Channels(channels)| Access::Channels(channels)),
             force_password_reset: row.get("force_password_reset")?,
             created_at: row.get("date_created")?,

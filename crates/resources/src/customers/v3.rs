@@ -242,7 +242,8 @@ fn place(cursor: &str, order: Order) -> Result<Place, Failure> {
     let cursor = Window::cursor(cursor)?;
     let number = |name: &str| cursor.get(name).and_then(Value::as_i64);
     let id = number("id").map(CustomerId).ok_or_else(Window::lost_cursor)?;
-    let date = |name| number(name).map(Timestamp).map(PlaceKey::Date).ok_or_else(Window::lost_cursor);
+    let date =
+        |name| number(name).map(Timestamp).map(PlaceKey::Date).ok_or_else(Window::lost_cursor);
     let key = match order.by {
         Key::Created => date("date_created")?,
         Key::Modified => date("date_modified")?,

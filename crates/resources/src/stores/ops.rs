@@ -8,7 +8,13 @@ use super::rows;
 use crate::counters;
 
 /// Make a store. `Taken` when its hash is in use, also by a store that is being deleted.
-pub async fn create(db: &Db, clock: &dyn Clock, chance: &dyn Chance, hash: &str, plan: Plan) -> Result<Store> {
+pub async fn create(
+    db: &Db,
+    clock: &dyn Clock,
+    chance: &dyn Chance,
+    hash: &str,
+    plan: Plan,
+) -> Result<Store> {
     let drafts = stores::draft(clock, chance, hash, plan)?;
     db.write(async |tx| {
         let store = stores::create(tx, &drafts).await?;

@@ -22,7 +22,8 @@ pub struct Window {
 impl Window {
     /// Read a cursor: unpadded base64url of `{"id":N}`, with more members where the order needs them.
     pub fn cursor(text: &str) -> Result<Value, Failure> {
-        let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| Self::lost_cursor())?;
+        let bytes =
+            URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| Self::lost_cursor())?;
         serde_json::from_slice(&bytes).ok().filter(Value::is_object).ok_or_else(Self::lost_cursor)
     }
 

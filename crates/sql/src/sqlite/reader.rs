@@ -93,5 +93,5 @@ impl Drop for Reader {
     }
 }
 
-/// The most connections kept. Each holds up to 1 MB of pages.
+/// The most connections kept. Each holds up to 4 MB of pages.
 const IDLE: usize = 8;
