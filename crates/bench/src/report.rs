@@ -171,7 +171,7 @@ fn how(text: &mut String, measure: &Measure, options: &Options, kinds: &[Kind]) 
              - *ceiling*: axum, the same bytes for everybody, with the token check (SHA-256, a map in memory, the store compared) \
              and every header of a real answer; no log. *control*: axum and rusqlite, the same statements on the same file, \
              one read connection a thread, writes gathered by one thread into one transaction; no tokens, headers or log. \
-             Both are in `crates/bench`. *custodia*: the release binary as `custodia serve` starts it, log and all, the log to a file.\n\
+             Both are in `crates/bench`. *custodia*: the release binary as `custodia serve` starts it, log and all, the log to a file; it allocates with mimalloc, the two others with the system's allocator.\n\
              - CPU is user and system time of the server's process, from `/proc/PID/stat`."
         ),
     );
