@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use kernel::{ChannelId, CustomerId, StoreId, Timestamp, fold};
-use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx};
+use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes};
 
 use super::{
     filter::{Filter, Key, Order, Part, Place, PlaceKey, Span, Text},
@@ -157,78 +157,66 @@ pub async fn insert(
     customer: &Customer,
     password_hash: &str,
 ) -> Result<()> {
-    tx.query(
+    let query = tx.query(
         "INSERT INTO customer
              (store_id, customer_id, email, first_name, last_name, company, phone, notes, tax_exempt_category,
-              customer_group_id, registration_ip_address, accepts_review_emails, store_credit,
-              origin_channel_id, channel_ids, force_password_reset, date_created, date_modified,
-              email_key, name_key, first_name_key, last_name_key, company_key, password_hash, declarations)
+              customer_group_id, registration_ip_address, accepts_review_emails, store_credit, channel_ids,
+              force_password_reset, date_modified, email_key, name_key, first_name_key, last_name_key,
+              company_key, origin_channel_id, date_created, password_hash, declarations)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
                  $22, $23, $24, 0)",
-    )
-    .bind(store)
-    .bind(customer.id)
-    .bind(customer.email.as_str())
-    .bind(customer.first_name.as_str())
-    .bind(customer.last_name.as_str())
-    .bind(customer.company.as_str())
-    .bind(customer.phone.as_str())
-    .bind(customer.notes.as_str())
-    .bind(customer.tax_exempt_category.as_str())
-    .bind(customer.group)
-    .bind(customer.registration_ip_address.as_str())
-    .bind(customer.accepts_review_emails)
-    .bind(customer.store_credit)
-    .bind(customer.origin_channel)
-    .bind(Channels::of(&customer.access))
-    .bind(customer.force_password_reset)
-    .bind(customer.created_at)
-    .bind(customer.modified_at)
-    .bind(customer.email_key())
-    .bind(name_key(customer))
-    .bind(fold(&customer.first_name))
-    .bind(fold(&customer.last_name))
-    .bind(fold(&customer.company))
-    .bind(password_hash)
-    .execute()
-    .await?;
+    );
+    with_fields(query, store, customer)
+        .bind(customer.origin_channel)
+        .bind(customer.created_at)
+        .bind(password_hash)
+        .execute()
+        .await?;
     Ok(())
 }
 
 /// Write a customer's fields anew.
 pub async fn update(tx: &mut WriteTx, store: StoreId, customer: &Customer) -> Result<()> {
-    tx.query(
+    let query = tx.query(
         "UPDATE customer SET email = $3, first_name = $4, last_name = $5, company = $6, phone = $7, notes = $8,
              tax_exempt_category = $9, customer_group_id = $10, registration_ip_address = $11,
              accepts_review_emails = $12, store_credit = $13, channel_ids = $14, force_password_reset = $15,
              date_modified = $16, email_key = $17, name_key = $18, first_name_key = $19, last_name_key = $20,
              company_key = $21
          WHERE store_id = $1 AND customer_id = $2",
-    )
-    .bind(store)
-    .bind(customer.id)
-    .bind(customer.email.as_str())
-    .bind(customer.first_name.as_str())
-    .bind(customer.last_name.as_str())
-    .bind(customer.company.as_str())
-    .bind(customer.phone.as_str())
-    .bind(customer.notes.as_str())
-    .bind(customer.tax_exempt_category.as_str())
-    .bind(customer.group)
-    .bind(customer.registration_ip_address.as_str())
-    .bind(customer.accepts_review_emails)
-    .bind(customer.store_credit)
-    .bind(Channels::of(&customer.access))
-    .bind(customer.force_password_reset)
-    .bind(customer.modified_at)
-    .bind(customer.email_key())
-    .bind(name_key(customer))
-    .bind(fold(&customer.first_name))
-    .bind(fold(&customer.last_name))
-    .bind(fold(&customer.company))
-    .execute()
-    .await?;
+    );
+    with_fields(query, store, customer).execute().await?;
     Ok(())
+}
+
+/// Bind `$1` to `$21`: the key, what can be changed, and the keys that follow from it.
+fn with_fields<'t>(
+    query: Query<'t, Writes>,
+    store: StoreId,
+    customer: &Customer,
+) -> Query<'t, Writes> {
+    query
+        .bind(store)
+        .bind(customer.id)
+        .bind(customer.email.as_str())
+        .bind(customer.first_name.as_str())
+        .bind(customer.last_name.as_str())
+        .bind(customer.company.as_str())
+        .bind(customer.phone.as_str())
+        .bind(customer.notes.as_str())
+        .bind(customer.tax_exempt_category.as_str())
+        .bind(customer.group)
+        .bind(customer.registration_ip_address.as_str())
+        .bind(customer.accepts_review_emails)
+        .bind(customer.store_credit)
+        .bind(Channels::of(&customer.access))
+        .bind(customer.force_password_reset)
+        .bind(customer.modified_at)
+        .bind(customer.email_key())
+        .bind(name_key(customer))
+        .bind(fold(&customer.first_name))
+        .bind(fold(&customer.last_name))
+        .bind(fold(&customer.company))
 }
 
 /// Replace a customer's password.
