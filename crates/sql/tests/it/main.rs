@@ -2,7 +2,6 @@
 
 mod dialect;
 mod handlers;
-mod measure;
 mod migrations;
 mod postgres;
 mod reading;
