@@ -1,5 +1,6 @@
 //! The whole service, assembled: every route behind one door, and the loop that answers on a port.
 
+mod connection;
 mod paths;
 mod probes;
 mod serve;
@@ -9,10 +10,14 @@ use std::convert::Infallible;
 use axum::{
     BoxError, Router,
     body::{Body, Bytes, HttpBody},
-    http::{Request, Response, StatusCode, header::ALLOW},
+    http::{
+        Request, Response, StatusCode,
+        header::{ACCEPT_ENCODING, ALLOW},
+    },
 };
+use http_body_util::Either;
 use rest::{App, Operation, Routes};
-use tower::{Service, ServiceBuilder};
+use tower::{Layer as _, Service, ServiceBuilder, service_fn};
 use tower_http::{
     CompressionLevel,
     compression::{CompressionBody, CompressionLayer, predicate::SizeAbove},
@@ -34,12 +39,26 @@ pub fn service<B>(
 where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    let gzip = CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest);
-    ServiceBuilder::new()
+    let plain = ServiceBuilder::new()
         .map_request(|request: Request<B>| paths::clean(request.map(Body::new)))
-        .layer(gzip.compress_when(SizeAbove::new(1024)))
         .map_response(without_allow)
-        .service(router(app).0)
+        .service(router(app).0);
+    let gzip = CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest);
+    let zipped = gzip.compress_when(SizeAbove::new(1024)).layer(plain.clone());
+    service_fn(move |request: Request<B>| {
+        // The layer's own look at each answer costs more than this one at the question.
+        let answer = if request.headers().contains_key(ACCEPT_ENCODING) {
+            Either::Left(zipped.clone().call(request))
+        } else {
+            Either::Right(plain.clone().call(request))
+        };
+        async move {
+            match answer {
+                Either::Left(answer) => answer.await.map(|answer| answer.map(Answer::Left)),
+                Either::Right(answer) => answer.await.map(|answer| answer.map(Answer::Right)),
+            }
+        }
+    })
 }
 
 /// axum tells which methods a path has; the real service says 404 and nothing more.
@@ -51,4 +70,4 @@ fn without_allow(mut response: Response<Body>) -> Response<Body> {
 }
 
 /// A body that may be compressed on its way.
-pub type Answer = CompressionBody<Body>;
+pub type Answer = Either<CompressionBody<Body>, Body>;

@@ -1,14 +1,17 @@
+//! The loop that answers on a port.
+
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{ServiceExt, http::Request};
-use axum_server::{
-    Handle,
-    accept::NoDelayAcceptor,
-    tls_rustls::{RustlsAcceptor, RustlsConfig},
-};
-use hyper::body::Incoming;
 use rest::App;
-use rustls::ServerConfig;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
+
+use crate::connection::converse;
 
 /// Where requests come from.
 pub struct Listener {
@@ -37,35 +40,76 @@ pub async fn serve(
     listener: Listener,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let handle = Handle::new();
-    let stopping = handle.clone();
-    tokio::spawn(async move {
-        stop.await;
-        stopping.graceful_shutdown(Some(PATIENCE));
-    });
     let watched = app.clone();
     let watch = tokio::spawn(async move { watched.tokens.watch().await });
-
-    let service = ServiceExt::<Request<Incoming>>::into_make_service(crate::service(app.clone()));
-    let mut server =
-        axum_server::from_tcp(listener.socket)?.acceptor(NoDelayAcceptor::new()).http1_only();
-    // Counts from the moment a connection is there, so it bounds the wait for the first request as well.
-    server.http_builder().http1().header_read_timeout(IDLE);
-    let server = server.handle(handle);
-    match listener.tls {
-        None => server.serve(service).await?,
-        Some(config) => {
-            let tls = RustlsAcceptor::new(RustlsConfig::from_config(config))
-                .acceptor(NoDelayAcceptor::new());
-            server.acceptor(tls).serve(service).await?;
+    let mut connections = JoinSet::new();
+    let (stopping, stopped) = watch::channel(false);
+    {
+        let service = crate::service(app.clone());
+        let tls = listener.tls.map(TlsAcceptor::from);
+        let socket = TcpListener::from_std(listener.socket)?;
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let stream = tokio::select! {
+                () = stop.as_mut() => break,
+                Some(_) = connections.join_next() => continue,
+                stream = accept(&socket) => stream,
+            };
+            let (service, tls, stopped) = (service.clone(), tls.clone(), stopped.clone());
+            connections.spawn(async move {
+                match tls {
+                    None => converse(stream, service, stopped).await,
+                    Some(tls) => {
+                        if let Some(stream) = shake_hands(&tls, stream, stopped.clone()).await {
+                            converse(stream, service, stopped).await;
+                        }
+                    }
+                }
+            });
         }
     }
+    stopping.send_replace(true);
+    let _ = timeout(PATIENCE, async { while connections.join_next().await.is_some() {} }).await;
+    connections.shutdown().await;
     watch.abort();
     app.db.close().await.map_err(io::Error::other)
 }
 
-/// How long a connection may say nothing.
-const IDLE: Duration = Duration::from_secs(75);
+/// The next connection.
+async fn accept(socket: &TcpListener) -> TcpStream {
+    loop {
+        match socket.accept().await {
+            Ok((stream, _)) => {
+                // An answer is written as a whole: waiting for more to send would only delay it.
+                let _ = stream.set_nodelay(true);
+                return stream;
+            }
+            // The connection went away before it was taken.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                // Most likely no file descriptor is free. Some will be, once others are done.
+                tracing::error!(%error, "a connection cannot be accepted");
+                sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+/// A connection whose other side agreed on a key. `None` if it did not, or not in time: it is gone, or no
+/// client of ours. A service that stops does not wait for it.
+async fn shake_hands(
+    tls: &TlsAcceptor,
+    stream: TcpStream,
+    mut stop: watch::Receiver<bool>,
+) -> Option<TlsStream<TcpStream>> {
+    tokio::select! {
+        agreed = timeout(HANDSHAKE, tls.accept(stream)) => agreed.ok()?.ok(),
+        _ = stop.wait_for(|stop| *stop) => None,
+    }
+}
+
+/// How long the other side may take to agree on a key.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How long requests in flight may take once the service is to stop.
 const PATIENCE: Duration = Duration::from_secs(30);

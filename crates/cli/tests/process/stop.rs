@@ -1,7 +1,7 @@
 //! SIGTERM: accept no more, finish what is in flight, and end well.
 
 use std::{
-    io::Read as _,
+    io::{Read as _, Write as _},
     net::TcpStream,
     process::Command,
     thread::sleep,
@@ -17,10 +17,12 @@ on_each_engine! {
     fn a_request_in_flight_is_finished_and_nothing_else_is_waited_for(place: Place) {
         let account = place.store("acme");
         let mut server = place.serve();
-        // Connections that say nothing: one that was of use, and one that never was.
+        // Connections that say nothing: one that was of use, one that never was, and one that began to.
         let mut idle = server.client(&account);
         assert_eq!(idle.get("/v2/time").expect("an answer").status, 200);
         let mut silent = TcpStream::connect(("127.0.0.1", server.port)).expect("it accepts");
+        let mut half = TcpStream::connect(("127.0.0.1", server.port)).expect("it accepts");
+        half.write_all(b"GET /time HTTP/1.1\r\nHo").expect("it listens");
 
         let body = r#"[{"email": "slow@example.com", "first_name": "Ada", "last_name": "Byron"}]"#;
         let (first, rest) = body.as_bytes().split_at(20);
