@@ -1,5 +1,6 @@
 //! `SQLite`: readers side by side, and one writer whose commits are shared.
 
+mod anchor;
 mod connection;
 #[cfg(test)]
 mod faults;
@@ -11,12 +12,12 @@ use std::{path::PathBuf, sync::Arc};
 
 use tokio::task::spawn_blocking;
 
+use self::{anchor::Anchor, reader::Readers, writer::Writers};
 pub(crate) use self::{
     reader::Reader,
     statement::cell,
     writer::{Fate, Turn},
 };
-use self::{reader::Readers, writer::Writers};
 use crate::{Error, Result, scans::Scans};
 
 /// Which file, and whether what is committed must survive a loss of power.
@@ -39,9 +40,10 @@ impl Sqlite {
         let opened = place.clone();
         let conn = (spawn_blocking(move || connection::writer(&opened)).await)
             .map_err(|_| Error::Unavailable("opening was interrupted".to_owned()))??;
+        let anchor = Arc::new(Anchor::new(place.clone()));
         Ok(Self {
-            readers: Arc::new(Readers::new(place)),
-            writers: Writers::new(conn),
+            readers: Arc::new(Readers::new(place, Arc::clone(&anchor))),
+            writers: Writers::new(conn, anchor),
             scans: Scans::new(SCANS),
         })
     }

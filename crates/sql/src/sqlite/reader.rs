@@ -9,7 +9,9 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    Place, connection,
+    Place,
+    anchor::Anchor,
+    connection,
     statement::{self, error},
 };
 use crate::{Error, FromRow, Result, value::Datum};
@@ -19,13 +21,14 @@ use crate::{Error, FromRow, Result, value::Datum};
 /// caches than there are callers at once.
 pub(super) struct Readers {
     place: Place,
+    anchor: Arc<Anchor>,
     /// `None` once the database is closed.
     idle: Mutex<Option<Vec<(ThreadId, Connection)>>>,
 }
 
 impl Readers {
-    pub(super) fn new(place: Place) -> Self {
-        Self { place, idle: Mutex::new(Some(Vec::new())) }
+    pub(super) fn new(place: Place, anchor: Arc<Anchor>) -> Self {
+        Self { place, anchor, idle: Mutex::new(Some(Vec::new())) }
     }
 
     pub(super) fn take(home: &Arc<Self>, snapshot: bool) -> Result<Reader> {
@@ -33,6 +36,7 @@ impl Readers {
             Some(idle) => take_mine(idle),
             None => return Err(Error::Unavailable("the database is closed".to_owned())),
         };
+        home.anchor.refresh();
         let conn = idle.map_or_else(|| connection::reader(&home.place), Ok)?;
         if snapshot {
             statement::execute(&conn, "BEGIN", &[])?;
@@ -44,6 +48,7 @@ impl Readers {
         // Taken out first: closing may checkpoint, and nobody should wait for that.
         let idle = self.idle().take();
         drop(idle);
+        self.anchor.close();
     }
 
     fn idle(&self) -> MutexGuard<'_, Option<Vec<(ThreadId, Connection)>>> {

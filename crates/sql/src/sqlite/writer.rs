@@ -21,7 +21,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::statement::{self, error};
+use super::{
+    anchor::Anchor,
+    statement::{self, error},
+};
 use crate::{Error, FromRow, Result, value::Datum};
 
 /// The queue of those who write.
@@ -33,6 +36,7 @@ pub(crate) struct Writers {
 pub(crate) struct Writer {
     /// `None` once the database is closed.
     conn: Option<Connection>,
+    anchor: Arc<Anchor>,
     /// The open transaction; `None` when there is none.
     group: Option<Group>,
     /// Asked before each statement; what it returns happens instead.
@@ -72,9 +76,10 @@ pub(crate) enum Fate {
 }
 
 impl Writers {
-    pub(super) fn new(conn: Connection) -> Self {
+    pub(super) fn new(conn: Connection, anchor: Arc<Anchor>) -> Self {
         let writer = Writer {
             conn: Some(conn),
+            anchor,
             group: None,
             #[cfg(test)]
             fault: None,
@@ -140,8 +145,15 @@ impl Writer {
     /// Commit the group, and tell its members. This waits for the disk.
     fn commit(&mut self) {
         let Some(kept) = self.group.as_ref().map(|group| group.kept) else { return };
-        let ended = self.control(if kept == 0 { "ROLLBACK" } else { "COMMIT" });
+        if kept == 0 {
+            let ended = self.control("ROLLBACK");
+            return self.finish_group(ended.map_err(commit_error));
+        }
+        // A commit empties a log that has grown long, if nobody holds on to it.
+        self.anchor.weigh();
+        let ended = self.control("COMMIT");
         self.finish_group(ended.map_err(commit_error));
+        self.anchor.cast();
     }
 
     /// Tell the group's members how it ended, with no transaction left open.
