@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use kernel::{AccountId, Timestamp};
+use kernel::{AccountId, Clock, Timestamp};
 
 use crate::Plan;
 
@@ -77,9 +77,10 @@ impl Limiter {
         &self,
         account: AccountId,
         plan: Plan,
-        now: Timestamp,
+        clock: &dyn Clock,
     ) -> Result<Allowance, Allowance> {
         let Some(quota) = plan.quota() else { return Ok(Allowance::UNLIMITED) };
+        let now = clock.now();
         let mut state = self.lock();
         state.windows.entry(account).or_insert(Window { opened_at: now, taken: 0 }).take(quota, now)
     }
@@ -129,6 +130,8 @@ impl Drop for InFlight {
 
 #[cfg(test)]
 mod tests {
+    use kernel::SetClock;
+
     use super::*;
 
     const START: Timestamp = Timestamp::from_seconds(1_700_000_000);
@@ -141,7 +144,7 @@ mod tests {
     #[test]
     fn a_window_counts_down_and_opens_anew_after_thirty_seconds() {
         let limiter = Limiter::default();
-        let take = |ms| limiter.take(ACCOUNT, Plan::Standard, later(ms));
+        let take = |ms| limiter.take(ACCOUNT, Plan::Standard, &SetClock::new(later(ms)));
         assert_eq!(take(0), Ok(Allowance { left: 149, quota: 150, reset_ms: 30_000 }));
         assert_eq!(take(29_510), Ok(Allowance { left: 148, quota: 150, reset_ms: 490 }));
         for _ in 0..148 {
@@ -157,11 +160,12 @@ mod tests {
     #[test]
     fn accounts_do_not_share_a_window() {
         let limiter = Limiter::default();
+        let take = |account| limiter.take(account, Plan::Standard, &SetClock::new(START));
         for _ in 0..150 {
-            limiter.take(ACCOUNT, Plan::Standard, START).unwrap();
+            take(ACCOUNT).unwrap();
         }
-        assert!(limiter.take(ACCOUNT, Plan::Standard, START).is_err());
-        assert!(limiter.take(AccountId(2), Plan::Standard, START).is_ok());
+        assert!(take(ACCOUNT).is_err());
+        assert!(take(AccountId(2)).is_ok());
     }
 
     #[test]

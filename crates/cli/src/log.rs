@@ -1,7 +1,7 @@
 //! Where log lines go: to the standard error, one an event.
 //!
 //! Every request makes one, so what a request waits for is short: its line is written into memory, and a
-//! thread of its own takes what has gathered to the standard error twenty times a second. Warnings and errors
+//! thread of its own takes what has gathered to the standard error a hundred times a second. Warnings and errors
 //! are not kept waiting. There are no spans: a line says all it has to say.
 
 mod backlog;

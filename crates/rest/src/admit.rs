@@ -84,18 +84,18 @@ impl Passage {
 impl Drop for Passage {
     fn drop(&mut self) {
         let Self { route, method, request_id, started, outcome } = self;
-        let request_id = request_id.as_str();
+        let (request_id, method) = (request_id.as_str(), method.as_str());
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         match outcome {
             Some((status, Some(Cause(cause)))) => {
                 let (status, cause) = (status.as_u16(), cause.as_str());
-                tracing::error!(request_id, %method, route, status, micros, cause, "failed");
+                tracing::error!(request_id, method, route, status, micros, cause, "failed");
             }
             Some((status, None)) => {
                 let status = status.as_u16();
-                tracing::info!(request_id, %method, route, status, micros, "answered");
+                tracing::info!(request_id, method, route, status, micros, "answered");
             }
-            None => tracing::info!(request_id, %method, route, micros, "abandoned"),
+            None => tracing::info!(request_id, method, route, micros, "abandoned"),
         }
     }
 }
@@ -121,7 +121,7 @@ async fn check(
     let version = operation.version;
     let account = recognise(app, version, request.headers(), request.uri()).await?;
     // Taken before the scope is looked at, told after: whoever is recognised reads the four headers.
-    let taken = app.limiter.take(account.id, account.store.plan, app.clock.now());
+    let taken = app.limiter.take(account.id, account.store.plan, &*app.clock);
     let allowance = taken.unwrap_or_else(|spent| spent);
     passed.allowance = Some(allowance);
     if !account.grants.allow(operation.scope) {

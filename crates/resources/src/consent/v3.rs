@@ -7,7 +7,7 @@ use rest::{
     json::{self, Read},
     v3::{Body, Fields, Ids, Json, NoParams, Reply},
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::{
@@ -61,17 +61,23 @@ fn categories(value: &Value) -> Read<Categories> {
 
 #[derive(Serialize)]
 struct ConsentBody {
-    allow: Vec<&'static str>,
-    deny: Vec<&'static str>,
+    #[serde(serialize_with = "names")]
+    allow: Categories,
+    #[serde(serialize_with = "names")]
+    deny: Categories,
     updated_at: String,
 }
 
 impl From<Consent> for ConsentBody {
     fn from(consent: Consent) -> Self {
         Self {
-            allow: consent.declaration.allow().names(),
-            deny: consent.declaration.deny().names(),
+            allow: consent.declaration.allow(),
+            deny: consent.declaration.deny(),
             updated_at: consent.declared_at.to_rfc3339(),
         }
     }
+}
+
+fn names<S: Serializer>(categories: &Categories, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(categories.iter().map(Category::name))
 }
