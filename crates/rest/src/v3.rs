@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub use self::{
     fields::{Body, Fields},
-    page::{Cursors, Links, Meta, Page, Pagination, Window},
+    page::{Cursors, Links, Meta, Page, PageLinks, Pagination, Window},
     params::{NoParams, Params},
 };
 use crate::{Cause, answer};

@@ -264,7 +264,8 @@ fn cursor(customer: &Customer, order: Order) -> Value {
 /// Both blocks on the first page, one on the others (observed.md 6).
 fn meta(window: &Window, order: Order, listing: &Listing, sent: &str) -> Meta {
     let count = listing.customers.len();
-    let pagination = listing.total.map(|total| Pagination::new(window, count, total));
+    let pagination =
+        listing.total.map(|total| Pagination::new(window, count, total).at_least_one_page());
     let has_cursors = pagination.is_none() || window.page == 1;
     let ends = listing.customers.first().zip(listing.customers.last());
     let ends = ends.map(|(first, last)| (cursor(first, order), cursor(last, order)));

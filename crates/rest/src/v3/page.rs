@@ -55,7 +55,7 @@ pub struct Meta {
     pub cursor_pagination: Option<Cursors>,
 }
 
-/// Five numbers; customers have no `links` here.
+/// Five numbers, and links where the resource has them.
 #[derive(Debug, Serialize)]
 pub struct Pagination {
     /// Rows in the whole list.
@@ -66,8 +66,11 @@ pub struct Pagination {
     pub per_page: i64,
     /// This page, as asked.
     pub current_page: i64,
-    /// Pages in all; 1 for an empty list of customers.
+    /// Pages in all.
     pub total_pages: i64,
+    /// Queries of this page and of those beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links: Option<PageLinks>,
 }
 
 impl Pagination {
@@ -79,9 +82,54 @@ impl Pagination {
             count: i64::try_from(count).unwrap_or(i64::MAX),
             per_page: window.limit,
             current_page: window.page,
-            total_pages: ((total + window.limit - 1) / window.limit).max(1),
+            total_pages: (total + window.limit - 1) / window.limit,
+            links: None,
         }
     }
+
+    /// For customers and addresses, whose empty list has one page (ruling 11).
+    #[must_use]
+    pub fn at_least_one_page(self) -> Self {
+        Self { total_pages: self.total_pages.max(1), ..self }
+    }
+
+    /// With links that repeat the query as it was `sent` (observed.md 6: `?page=1&limit=50` where nothing was).
+    #[must_use]
+    pub fn with_links(self, sent: &str) -> Self {
+        let (page, pages, per_page) = (self.current_page, self.total_pages, self.per_page);
+        let link = |page: i64| page_link(sent, page, per_page);
+        let links = PageLinks {
+            previous: (page > 1 && page <= pages + 1).then(|| link(page - 1)),
+            next: (page < pages).then(|| link(page + 1)),
+            current: link(page),
+        };
+        Self { links: Some(links), ..self }
+    }
+}
+
+/// Where a page's neighbours are; absent at either end of the list.
+#[derive(Debug, Serialize)]
+pub struct PageLinks {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+    current: String,
+}
+
+/// The query as it was sent, with another page in its place.
+fn page_link(sent: &str, page: i64, limit: i64) -> String {
+    if sent.is_empty() {
+        return format!("?page={page}&limit={limit}");
+    }
+    let asks_for_page = |pair: &str| pair.split('=').next() == Some("page");
+    let mut pairs: Vec<String> = (sent.split('&').filter(|pair| !pair.is_empty()))
+        .map(|pair| if asks_for_page(pair) { format!("page={page}") } else { pair.to_owned() })
+        .collect();
+    if !sent.split('&').any(asks_for_page) {
+        pairs.push(format!("page={page}"));
+    }
+    format!("?{}", pairs.join("&"))
 }
 
 /// The cursors of the first and last row of a page, and links to its neighbours.
@@ -168,6 +216,13 @@ mod tests {
         for not in ["", "%%%", "MTI", "e30x"] {
             assert!(Window::cursor(not).is_err(), "{not}");
         }
+    }
+
+    #[test]
+    fn numbered_links_repeat_the_query_with_another_page() {
+        assert_eq!(page_link("", 1, 50), "?page=1&limit=50");
+        assert_eq!(page_link("limit=2&page=3&email=a%40b", 4, 2), "?limit=2&page=4&email=a%40b");
+        assert_eq!(page_link("limit=2", 2, 2), "?limit=2&page=2");
     }
 
     #[test]

@@ -37,9 +37,13 @@ fn has_body(operation: &Operation) -> bool {
     matches!(operation.method.as_str(), "POST" | "PUT")
 }
 
-/// The operation, asked of `store` for customer 1.
+/// The operation, asked of `store` for customer 1, and for the first of whatever else the path names.
 fn path_at(store: &str, operation: &Operation) -> String {
-    operation.path.replace("{store_hash}", store).replace("{customer_id}", "1")
+    let path = operation.path.replace("{store_hash}", store);
+    path.split('/')
+        .map(|part| if part.starts_with('{') { "1" } else { part })
+        .collect::<Vec<_>>()
+        .join("/")
 }
 
 /// A request that would do something, were it let in.
