@@ -88,7 +88,7 @@ member() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]]
 # suite DIRECTORY: pytest or node's runner, told where the server is and whom to trust.
 suite() {
     local command=("$python" -m pytest --quiet -p no:cacheprovider "$1")
-    [[ $1 != clients/node ]] || command=(node --test "$1"/*.test.js)
+    [[ $1 != clients/node ]] || command=(node --test --test-concurrency=1 "$1"/*.test.js)
     BC_API_ENDPOINT=127.0.0.1:$server_port SUITE_HOST=127.0.0.1:$server_port SUITE_BINARY=$custodia \
         SUITE_CA=$authority/ca.pem REQUESTS_CA_BUNDLE=$authority/ca.pem NODE_EXTRA_CA_CERTS=$authority/ca.pem \
         NO_PROXY='*' no_proxy='*' PYTHONDONTWRITEBYTECODE=1 run "${command[@]}" || {
