@@ -11,8 +11,8 @@ const {
   customers,
   customerAddresses: addresses,
   customerAttributes: attributes,
-  customerAttributeValues: values,
-  customerFormFieldValues: formFieldValues,
+  customerAttributesValues: values,
+  customerFormFieldsValues: formFieldValues,
   customerStoredInstruments: instruments,
 } = rest.v3.customers;
 
