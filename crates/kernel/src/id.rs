@@ -17,6 +17,8 @@ id! {
     StoreId,
     /// A customer within a store: numbered per store from 1, never used twice.
     CustomerId,
+    /// An address of a customer, within a store: numbered per store from 1, never used twice.
+    AddressId,
     /// An API account (client id, client secret, access token); recorded as the author of every change.
     AccountId,
     /// A sales channel within a store. Channel 1 is the default storefront.

@@ -210,4 +210,4 @@ macro_rules! numbers {
     )+};
 }
 
-numbers!(StoreId, CustomerId, AccountId, ChannelId, GroupId, Timestamp, Money);
+numbers!(StoreId, CustomerId, AddressId, AccountId, ChannelId, GroupId, Timestamp, Money);

@@ -7,14 +7,18 @@ pub enum Counter {
     /// Customers. Its row also stands for the store's e-mail addresses: whoever gives one to a customer
     /// holds it, so that two requests cannot give the same one (ruling 16).
     Customer,
+    /// Addresses of customers.
+    Address,
 }
 
 impl Counter {
-    const ALL: [Self; 1] = [Self::Customer];
+    /// In the order in which who needs several takes them.
+    const ALL: [Self; 2] = [Self::Customer, Self::Address];
 
     fn name(self) -> &'static str {
         match self {
             Self::Customer => "customer",
+            Self::Address => "address",
         }
     }
 }

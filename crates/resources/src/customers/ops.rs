@@ -10,15 +10,48 @@ use super::{
     password, rows,
 };
 use crate::{
+    addresses::{
+        self,
+        model::{Details, Embedded},
+    },
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     outbox::{self, model::Event},
 };
 
+/// A customer to be made, with what it brings along.
+#[derive(Debug, Default)]
+pub struct Draft {
+    pub customer: Changes,
+    /// `None` where nothing was said of addresses.
+    pub addresses: Option<Vec<Details>>,
+}
+
+/// Which belongings of customers are to be read beside them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    pub addresses: bool,
+}
+
+/// What belongs to customers, each by the customer's id; `None` where it was not asked for.
+#[derive(Debug, Default)]
+pub struct Belongings {
+    /// Who has none is not in it; in an answer to a creation, who brought none.
+    pub addresses: Option<BTreeMap<CustomerId, Embedded>>,
+}
+
+/// Customers that were made, and what they brought along.
+#[derive(Debug)]
+pub struct Made {
+    pub customers: Vec<Customer>,
+    pub belongings: Belongings,
+}
+
 /// Some rows of a list, and what is known of the rest.
 #[derive(Debug)]
 pub struct Listing {
     pub customers: Vec<Customer>,
+    pub belongings: Belongings,
     /// How many match in all; asked for pages by number only.
     pub total: Option<i64>,
     /// Whether there are rows before these, and after them.
@@ -32,7 +65,8 @@ pub async fn find(app: &App, caller: &Caller, id: CustomerId) -> Result<Customer
         .await
 }
 
-/// Part of the customers that match, at most `limit`. A cursor whose row is gone is `NotFound`.
+/// Part of the customers that match, at most `limit`, and of their belongings those that are wanted. A cursor
+/// whose row is gone is `NotFound`.
 pub async fn list(
     app: &App,
     caller: &Caller,
@@ -40,8 +74,13 @@ pub async fn list(
     order: Order,
     part: &Part,
     limit: i64,
+    wanted: Wanted,
 ) -> Result<Listing> {
-    let work = async |tx: &mut ReadTx| list_in(tx, caller.store, filter, order, part, limit).await;
+    let work = async |tx: &mut ReadTx| {
+        let mut listing = list_in(tx, caller.store, filter, order, part, limit).await?;
+        listing.belongings = belongings(tx, caller.store, &listing.customers, wanted).await?;
+        Ok(listing)
+    };
     if is_short(filter, part) { app.db.snapshot(work).await } else { app.db.scan(work).await }
 }
 
@@ -55,22 +94,30 @@ pub async fn count(app: &App, caller: &Caller, filter: &Filter) -> Result<i64> {
     }
 }
 
-/// Make customers: all of them, or none.
-pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Vec<Customer>> {
+/// Make customers with what they bring along: all of it, or nothing.
+pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Made> {
     if drafts.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Made { customers: Vec::new(), belongings: Belongings::default() });
     }
-    let hashes = hash_passwords(app, drafts.iter()).await?;
+    let hashes = hash_passwords(app, drafts.iter().map(|draft| &draft.customer)).await?;
     let now = app.clock.now();
     let numbers: Vec<(i64, i64)> = draw(app, now, drafts.len());
+    let address_numbers =
+        draw(app, now, drafts.iter().flat_map(|it| &it.addresses).flatten().count());
     app.db
         .write(async |tx| {
             let count = i64::try_from(drafts.len()).map_err(Error::internal)?;
             let first = counters::take(tx, caller.store, Counter::Customer, count).await?;
             let first = first.ok_or(Error::NotFound("store"))?;
+            if !address_numbers.is_empty() {
+                addresses::ops::hold_count(tx, caller.store).await?;
+            }
             let ids = (first..).map(CustomerId);
-            let made: Vec<_> =
-                drafts.iter().zip(ids).map(|(draft, id)| Customer::new(id, draft, now)).collect();
+            let made: Vec<_> = drafts
+                .iter()
+                .zip(ids)
+                .map(|(draft, id)| Customer::new(id, &draft.customer, now))
+                .collect();
             refuse_clashes(tx, caller.store, made.iter()).await?;
             for ((customer, hash), (event_id, audit_id)) in made.iter().zip(&hashes).zip(&numbers) {
                 rows::insert(tx, caller.store, customer, hash.as_deref().unwrap_or_default())
@@ -86,7 +133,8 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Ve
                 )
                 .await?;
             }
-            Ok(made)
+            let addresses = bring(tx, caller, drafts, &made, &address_numbers, now).await?;
+            Ok(Made { customers: made, belongings: Belongings { addresses: Some(addresses) } })
         })
         .await
 }
@@ -118,7 +166,7 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[CustomerId]) -> Result<Ve
     let numbers = draw(app, now, ids.len());
     app.db
         .write(async |tx| {
-            hold_addresses(tx, caller.store).await?;
+            hold_for_deletion(tx, caller.store).await?;
             rows::lock(tx, caller.store, ids).await?;
             delete_in(tx, caller, ids, &numbers, now).await
         })
@@ -148,7 +196,7 @@ pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Res
         let numbers = draw(app, now, batch.len());
         app.db
             .write(async |tx| {
-                hold_addresses(tx, caller.store).await?;
+                hold_for_deletion(tx, caller.store).await?;
                 // Found outside this transaction: those that match no longer are left alone.
                 let ids = rows::lock_matching(tx, caller.store, &filter, &batch).await?;
                 delete_in(tx, caller, &ids, &numbers, now).await
@@ -184,7 +232,22 @@ async fn list_in(
         Part::Before(_) if beyond => drop(customers.remove(0)),
         _ => customers.truncate(usize::try_from(limit).unwrap_or(usize::MAX)),
     }
-    Ok(Listing { customers, total, more })
+    Ok(Listing { customers, belongings: Belongings::default(), total, more })
+}
+
+/// Of what belongs to these customers, that which is wanted.
+async fn belongings(
+    tx: &mut ReadTx,
+    store: StoreId,
+    customers: &[Customer],
+    wanted: Wanted,
+) -> Result<Belongings> {
+    let ids = customers.iter().map(|customer| customer.id);
+    let addresses = match wanted.addresses {
+        true => Some(addresses::rows::embedded(tx, store, ids).await?),
+        false => None,
+    };
+    Ok(Belongings { addresses })
 }
 
 /// The place with the name of its customer, which no cursor carries (ruling 12).
@@ -210,6 +273,36 @@ fn is_short(filter: &Filter, part: &Part) -> bool {
     filter.names_few() || (filter.is_empty() && near)
 }
 
+/// Make the addresses that new customers bring along; by customer, those of whom any were said.
+async fn bring(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    drafts: &[Draft],
+    made: &[Customer],
+    numbers: &[(i64, i64)],
+    now: Timestamp,
+) -> Result<BTreeMap<CustomerId, Embedded>> {
+    let mut brought: BTreeMap<CustomerId, Embedded> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for (customer, draft) in made.iter().zip(drafts) {
+        if let Some(addresses) = &draft.addresses {
+            brought.insert(customer.id, Embedded::default());
+            rows.extend(addresses.iter().map(|details| (customer.id, details.clone())));
+        }
+    }
+    if rows.is_empty() {
+        return Ok(brought);
+    }
+    for outcome in addresses::ops::create_in(tx, caller, &rows, numbers, now).await? {
+        if let addresses::ops::Outcome::Written(address) = outcome {
+            let shown = brought.entry(address.customer).or_default();
+            shown.count += 1;
+            shown.addresses.push(address);
+        }
+    }
+    Ok(brought)
+}
+
 async fn update_in(
     tx: &mut WriteTx,
     caller: &Caller,
@@ -220,7 +313,7 @@ async fn update_in(
 ) -> Result<Vec<Customer>> {
     // The counter before the customers: every writer that holds both takes them in this order.
     if changes.iter().any(|(_, changes)| changes.touch_identity()) {
-        hold_addresses(tx, caller.store).await?;
+        hold_emails(tx, caller.store).await?;
     }
     let ids: BTreeSet<CustomerId> = changes.iter().map(|(id, _)| *id).collect();
     let ids: Vec<CustomerId> = ids.into_iter().collect();
@@ -271,6 +364,7 @@ async fn delete_in(
     now: Timestamp,
 ) -> Result<Vec<CustomerId>> {
     let gone = rows::delete(tx, caller.store, ids).await?;
+    addresses::ops::forget_in(tx, caller.store, &gone).await?;
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
     for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {
@@ -330,8 +424,14 @@ async fn hash_passwords(
 }
 
 /// Hold the store's e-mail addresses, and with them its count of customers, until the transaction ends.
-async fn hold_addresses(tx: &mut WriteTx, store: StoreId) -> Result<()> {
+async fn hold_emails(tx: &mut WriteTx, store: StoreId) -> Result<()> {
     counters::hold(tx, store, Counter::Customer).await?.ok_or(Error::NotFound("store"))
+}
+
+/// Hold all that a deletion of customers counts out, before the customers themselves.
+async fn hold_for_deletion(tx: &mut WriteTx, store: StoreId) -> Result<()> {
+    hold_emails(tx, store).await?;
+    addresses::ops::hold_count(tx, store).await
 }
 
 /// Numbers for the event and the audit line of each row, before the transaction that may run twice.

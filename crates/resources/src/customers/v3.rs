@@ -15,7 +15,12 @@ use serde_json::{Value, json};
 use super::{
     filter::{Filter, Key, Order, Part, Place, PlaceKey, Span, Text},
     model::{Access, Changes, Customer, Password, Said},
-    ops::{self, Listing},
+    ops::{self, Belongings, Draft, Listing, Wanted},
+};
+use crate::addresses::{
+    self,
+    model::{Address, Details, Embedded, MOST_EMBEDDED},
+    v3::AddressBody,
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -35,20 +40,26 @@ async fn list(
 ) -> Reply<Json<Page<CustomerBody>>> {
     let filter = filter(&mut params)?;
     let order = params.choice("sort", SORTS)?.unwrap_or(NEWEST_FIRST);
-    let with_credit = params.include(INCLUDES)?.contains(&Include::StoreCredit);
+    let include = params.include(INCLUDES)?;
     let window = params.window()?;
     let sent = params.finish()?;
 
     let part = part(&window, order)?;
-    let listing = ops::list(&app, &caller, &filter, order, &part, window.limit).await;
-    let listing = listing.map_err(|error| match error {
+    let wanted = Wanted { addresses: include.contains(&Include::Addresses) };
+    let listing = ops::list(&app, &caller, &filter, order, &part, window.limit, wanted).await;
+    let mut listing = listing.map_err(|error| match error {
         Error::NotFound(_) => Window::lost_cursor(),
         error => error.into(),
     })?;
     let meta = meta(&window, order, &listing, &sent);
-    let data =
-        listing.customers.into_iter().map(|customer| CustomerBody::new(customer, with_credit));
-    Ok(Json(Page { data: data.collect(), meta }))
+    let with_credit = include.contains(&Include::StoreCredit);
+    let belongings = &mut listing.belongings;
+    let body = |customer: Customer| {
+        let addresses = belongings.addresses.as_mut().map(|all| all.remove(&customer.id));
+        let addresses = addresses.map(Option::unwrap_or_default);
+        CustomerBody::new(customer, with_credit).with_addresses(addresses, AddressBody::new)
+    };
+    Ok(Json(Page { data: listing.customers.into_iter().map(body).collect(), meta }))
 }
 
 async fn create(
@@ -66,16 +77,26 @@ async fn create(
         said.origin_channel = fields.optional("origin_channel_id", json::channel);
         // No e-mail is ever sent; read, so that a wrong type is told.
         fields.optional("trigger_account_created_notification", json::boolean);
-        fields.not_yet("addresses");
+        let addresses = fields.objects("addresses", MOST_EMBEDDED, addresses::v3::brought);
         fields.not_yet("attributes");
-        said
+        (said, addresses)
     })?;
-    let drafts = checked(rows, TITLE)?;
+    let (said, addresses): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+    let mut drafts = Vec::with_capacity(said.len());
+    for (index, (customer, addresses)) in
+        checked(said, TITLE)?.into_iter().zip(addresses).enumerate()
+    {
+        drafts.push(Draft { customer, addresses: brought(addresses, index, TITLE)? });
+    }
     let refused = |error| refused(TITLE, ".customer_create", "creating", error);
     let made = ops::create(&app, &caller, &drafts).await.map_err(refused)?;
-    Ok(Json(Written::new(
-        made.into_iter().map(|customer| CustomerBody::new(customer, true)).collect(),
-    )))
+    let Belongings { addresses } = made.belongings;
+    let mut addresses = addresses.unwrap_or_default();
+    let body = |customer: Customer| {
+        let brought = addresses.remove(&customer.id);
+        CustomerBody::new(customer, true).with_addresses(brought, AddressBody::with_form_fields)
+    };
+    Ok(Json(Written::new(made.customers.into_iter().map(body).collect())))
 }
 
 async fn update(
@@ -164,6 +185,19 @@ fn checked(rows: Vec<Said>, title: &str) -> Result<Vec<Changes>, Failure> {
         })
     };
     rows.into_iter().enumerate().map(check).collect()
+}
+
+/// Check the addresses that the customer of a row brings along; the first at fault is told.
+fn brought(
+    said: Option<Vec<addresses::model::Said>>,
+    index: usize,
+    title: &str,
+) -> Result<Option<Vec<Details>>, Failure> {
+    let check = |(at, said)| {
+        let place = format!("{index}.addresses.{at}");
+        addresses::v3::checked(said).map_err(|error| addresses::v3::at_fault(title, place, error))
+    };
+    said.map(|said| said.into_iter().enumerate().map(check).collect()).transpose()
 }
 
 /// The domain's field names as V3 has them.
@@ -278,6 +312,10 @@ fn meta(window: &Window, order: Order, listing: &Listing, sent: &str) -> Meta {
 #[derive(Serialize)]
 struct CustomerBody {
     id: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address_count: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    addresses: Option<Vec<AddressBody>>,
     authentication: AuthenticationBody,
     company: String,
     customer_group_id: i64,
@@ -319,6 +357,8 @@ impl CustomerBody {
         };
         Self {
             id: customer.id.0,
+            address_count: None,
+            addresses: None,
             authentication: AuthenticationBody {
                 force_password_reset: customer.force_password_reset,
             },
@@ -340,6 +380,13 @@ impl CustomerBody {
             channel_ids: channels,
         }
     }
+
+    /// With its addresses, where they were asked for or brought along.
+    fn with_addresses(self, shown: Option<Embedded>, body: fn(Address) -> AddressBody) -> Self {
+        let Some(Embedded { addresses, count }) = shown else { return self };
+        let addresses = addresses.into_iter().map(body).collect();
+        Self { address_count: Some(count), addresses: Some(addresses), ..self }
+    }
 }
 
 /// A JSON number with no digit more than it needs: `0`, `43.15`.
@@ -352,11 +399,13 @@ fn amount<S: Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::Error
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Include {
+    Addresses,
     StoreCredit,
 }
 
 /// The published values whose data exists so far.
-const INCLUDES: &[(&str, Include)] = &[("storecredit", Include::StoreCredit)];
+const INCLUDES: &[(&str, Include)] =
+    &[("addresses", Include::Addresses), ("storecredit", Include::StoreCredit)];
 
 const SORTS: &[(&str, Order)] = &[
     ("date_created:asc", Order { by: Key::Created, descending: false }),

@@ -49,11 +49,25 @@ impl Body {
         most: usize,
         read: impl Fn(&mut Fields<'_>) -> T,
     ) -> Result<Vec<T>, Failure> {
+        self.rows_or(StatusCode::PAYLOAD_TOO_LARGE, most, read)
+    }
+
+    /// The same for operations that say nothing of how many rows they take: at most 250, or 422 (ruling 3).
+    pub fn many_rows<T>(self, read: impl Fn(&mut Fields<'_>) -> T) -> Result<Vec<T>, Failure> {
+        self.rows_or(StatusCode::UNPROCESSABLE_ENTITY, 250, read)
+    }
+
+    fn rows_or<T>(
+        self,
+        too_many: StatusCode,
+        most: usize,
+        read: impl Fn(&mut Fields<'_>) -> T,
+    ) -> Result<Vec<T>, Failure> {
         let Value::Array(rows) = &self.0 else {
             return Err(at_fault("obj", "error.expected.jsarray"));
         };
         if rows.len() > most {
-            return Err(Failure::too_many_rows(StatusCode::PAYLOAD_TOO_LARGE, most));
+            return Err(Failure::too_many_rows(too_many, most));
         }
         let read_row = |(index, row): (usize, &Value)| {
             let mut fields = Fields::of(row);
@@ -119,6 +133,35 @@ impl<'b> Fields<'b> {
                 Err(fault) => self.note(name, fault),
             },
         }
+    }
+
+    /// A list of at most `most` objects that may be absent or null. Each fault is told by its path:
+    /// `addresses.1.city`.
+    pub fn objects<T>(
+        &mut self,
+        name: &str,
+        most: usize,
+        read: impl Fn(&mut Fields<'_>) -> T,
+    ) -> Option<Vec<T>> {
+        let items = match self.object.get(name)? {
+            Value::Null => return None,
+            Value::Array(items) if items.len() <= most => items,
+            Value::Array(_) => return self.note(name, "error.maxLength".into()),
+            _ => return self.note(name, "error.expected.jsarray".into()),
+        };
+        let mut objects = Vec::with_capacity(items.len());
+        for (at, item) in items.iter().enumerate() {
+            if !item.is_object() {
+                self.note::<()>(name, Unreadable::from("error.expected.jsobject").below(at));
+                continue;
+            }
+            let mut fields = Fields::of(item);
+            objects.push(read(&mut fields));
+            for (path, word) in fields.faults.into_map() {
+                self.note::<()>(name, Unreadable { path, word: word.into() }.below(at));
+            }
+        }
+        Some(objects)
     }
 
     /// A published member that this server cannot keep yet: refused when it holds anything, rather than
