@@ -22,6 +22,7 @@ mod seed;
 mod serve;
 mod slashes;
 mod targets;
+mod walk;
 mod wire;
 mod work;
 
@@ -51,6 +52,8 @@ enum Command {
     },
     /// Give work to a server that somebody else has started: for a profiler.
     Load(hand::Options),
+    /// Walk to the end of every list of a large store, and ask for what no index finds: for `scripts/soak`.
+    Walk(walk::Options),
     /// Measure, and write the document.
     Run(Box<run::Options>),
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Control { options, database } => control::run(&options, database),
         Command::Seed { database, customers } => seed::sqlite(&database, customers),
         Command::Load(options) => hand::run(&options),
+        Command::Walk(options) => walk::run(&options),
         Command::Run(options) => run::run(&options),
     };
     match outcome {

@@ -146,6 +146,24 @@ impl Postgres {
     }
 }
 
+impl Postgres {
+    /// Give each customer of a database three addresses.
+    pub(crate) async fn seed_addresses(
+        &self,
+        database: &str,
+        customers: i64,
+    ) -> Result<(), String> {
+        let client = self.connect(database).await?;
+        for statement in seed::address_statements("decode('0' || n::text, 'hex')", customers) {
+            client.batch_execute(&statement).await.map_err(explained)?;
+        }
+        for statement in ["VACUUM (FREEZE, ANALYZE) customer_address", "CHECKPOINT"] {
+            client.batch_execute(statement).await.map_err(explained)?;
+        }
+        Ok(())
+    }
+}
+
 fn customer_line(customer: &Customer, store_id: i64, text: &mut String) {
     let Customer {
         id,

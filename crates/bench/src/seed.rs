@@ -59,6 +59,33 @@ pub(crate) fn sqlite(database: &Path, customers: i64) -> Result<(), String> {
     fill(database, customers).map_err(|e| format!("{}: {e}", database.display()))
 }
 
+/// Three addresses for each customer; `{number}` is the engine's way to make one byte of a number.
+pub(crate) fn address_statements(number: &str, customers: i64) -> [String; 2] {
+    let insert = format!(
+        "INSERT INTO customer_address (store_id, address_id, customer_id, first_name, last_name, company, phone, \
+         address_type, address1, address2, city, country_code, state_or_province, postal_code, name_key, company_key, \
+         identity) \
+         SELECT store_id, (customer_id - 1) * 3 + n, customer_id, first_name, last_name, company, phone, 'residential', \
+         'Main Street', '', 'Austin', 'US', 'Texas', '78701', name_key, company_key, {number} \
+         FROM customer, (SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3) AS numbers"
+    );
+    let addresses = customers * 3;
+    let counter =
+        format!("UPDATE counter SET last = {addresses}, live = {addresses} WHERE name = 'address'");
+    [insert, counter]
+}
+
+/// Give each customer of an `SQLite` database three addresses.
+pub(crate) fn addresses(database: &Path, customers: i64) -> rusqlite::Result<()> {
+    let connection = Connection::open(database)?;
+    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -262144")?;
+    for statement in address_statements("CAST(n AS BLOB)", customers) {
+        connection.execute(&statement, [])?;
+    }
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).optional()?;
+    Ok(())
+}
+
 fn fill(database: &Path, customers: i64) -> rusqlite::Result<()> {
     let mut connection = Connection::open(database)?;
     connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -262144")?;
