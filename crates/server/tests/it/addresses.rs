@@ -592,6 +592,13 @@ on_each_engine! {
         let word = |word: &str| json!({"1.addresses": word});
         send(json!({})).await.refused(422, INVALID, &word("error.expected.jsarray"));
         send(houses(0, 0..11)).await.refused(422, INVALID, &word("error.maxLength"));
+        let both = json!([
+            bringing("a@b.c", &json!([but(house(0, 1), &json!({"country_code": "XX"}))])),
+            bringing("no e-mail", &json!([])),
+        ]);
+        let told = service.post("modify", CUSTOMERS, both).await.json()["errors"].clone();
+        let told: Vec<_> = told.as_object().unwrap().keys().collect();
+        assert_eq!(told, ["0.addresses.0.country_code"], "of two rows the first");
         let taken = json!([bringing("a@b.c", &json!([house(0, 1)])), bringing("A@b.c", &json!([house(0, 1)]))]);
         assert_eq!(service.post("modify", CUSTOMERS, taken).await.status, 422);
         assert_eq!(service.dump().await, before, "also no number was used up");
