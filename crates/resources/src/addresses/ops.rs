@@ -333,10 +333,14 @@ async fn hold(
 ) -> Result<BTreeMap<AddressId, Address>> {
     let found = rows::find_all(tx, store, ids).await?;
     let customers = found.iter().map(|address| address.customer).collect();
-    hold_customers(tx, store, customers).await?;
-    // Read again: they may have been changed while their customers were waited for.
+    let held = hold_customers(tx, store, customers).await?;
+    // Read again: they may have been changed while their customers were waited for. Where a customer is gone
+    // its store is being deleted, and its addresses are as good as gone.
     let found = rows::find_all(tx, store, ids).await?;
-    let meant = found.into_iter().filter(|address| of.is_none_or(|of| of == address.customer));
+    let is_meant = |address: &Address| {
+        held.contains(&address.customer) && of.is_none_or(|of| of == address.customer)
+    };
+    let meant = found.into_iter().filter(is_meant);
     Ok(meant.map(|address| (address.id, address)).collect())
 }
 

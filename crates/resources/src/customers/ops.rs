@@ -243,9 +243,10 @@ async fn belongings(
     wanted: Wanted,
 ) -> Result<Belongings> {
     let ids = customers.iter().map(|customer| customer.id);
-    let addresses = match wanted.addresses {
-        true => Some(addresses::rows::embedded(tx, store, ids).await?),
-        false => None,
+    let addresses = if wanted.addresses {
+        Some(addresses::rows::embedded(tx, store, ids).await?)
+    } else {
+        None
     };
     Ok(Belongings { addresses })
 }

@@ -81,13 +81,11 @@ async fn create(
         fields.not_yet("attributes");
         (said, addresses)
     })?;
-    let (said, addresses): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-    let mut drafts = Vec::with_capacity(said.len());
-    for (index, (customer, addresses)) in
-        checked(said, TITLE)?.into_iter().zip(addresses).enumerate()
-    {
-        drafts.push(Draft { customer, addresses: brought(addresses, index, TITLE)? });
-    }
+    let draft = |(index, (said, addresses))| {
+        let customer = checked_row(index, said, TITLE)?;
+        Ok(Draft { customer, addresses: brought(addresses, index, TITLE)? })
+    };
+    let drafts = rows.into_iter().enumerate().map(draft).collect::<Result<Vec<_>, Failure>>()?;
     let refused = |error| refused(TITLE, ".customer_create", "creating", error);
     let made = ops::create(&app, &caller, &drafts).await.map_err(refused)?;
     let Belongings { addresses } = made.belongings;
@@ -178,13 +176,15 @@ fn access(channels: Option<Vec<ChannelId>>) -> Access {
 
 /// Check each row; the first at fault is told, by its place.
 fn checked(rows: Vec<Said>, title: &str) -> Result<Vec<Changes>, Failure> {
-    let check = |(index, said)| {
-        Changes::new(said).map_err(|error| match error {
-            Error::Invalid(faults) => Failure::refused(title, in_words(faults).under(index)),
-            error => error.into(),
-        })
-    };
+    let check = |(index, said)| checked_row(index, said, title);
     rows.into_iter().enumerate().map(check).collect()
+}
+
+fn checked_row(index: usize, said: Said, title: &str) -> Result<Changes, Failure> {
+    Changes::new(said).map_err(|error| match error {
+        Error::Invalid(faults) => Failure::refused(title, in_words(faults).under(index)),
+        error => error.into(),
+    })
 }
 
 /// Check the addresses that the customer of a row brings along; the first at fault is told.
