@@ -7,6 +7,7 @@ pub mod counters;
 pub mod customers;
 pub mod outbox;
 pub mod stores;
+pub mod subscribers;
 
 use rest::Routes;
 use sql::Migration;
@@ -16,13 +17,18 @@ use sql::Migration;
 pub fn routes(routes: Routes) -> Routes {
     let routes = customers::v3::routes(routes);
     let routes = consent::v3::routes(routes);
+    let routes = subscribers::v3::routes(routes);
     let routes = customers::v2::routes(routes);
     stores::v2::routes(routes)
 }
 
 /// The schema, script by script, oldest first. A script that has been released is never changed.
-pub const SCHEMA: &[Migration] = &[Migration {
-    name: "0001_init",
-    text: include_str!("../schema/0001_init.sql"),
-    postgres: None,
-}];
+pub const SCHEMA: &[Migration] = &[
+    script("0001_init", include_str!("../schema/0001_init.sql")),
+    script("0010_subscribers", include_str!("../schema/0010_subscribers.sql")),
+];
+
+/// A script that both engines read alike.
+const fn script(name: &'static str, text: &'static str) -> Migration {
+    Migration { name, text, postgres: None }
+}

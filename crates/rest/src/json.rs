@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use kernel::{ChannelId, Money};
+use kernel::{ChannelId, Money, Uuid};
 use serde_json::Value;
 
 /// Why a value is not what was looked for: in the words the real service uses (play-json), with the path
@@ -62,6 +62,18 @@ pub fn integer(value: &Value) -> Read<i64> {
 pub fn money(value: &Value) -> Read<Money> {
     let number = value.as_number().ok_or("error.expected.jsnumber")?;
     number.to_string().parse().map_err(|_| "error.expected.amount".into())
+}
+
+/// A UUID.
+pub fn uuid(value: &Value) -> Read<Uuid> {
+    let text = value.as_str().ok_or("error.expected.jsstring")?;
+    text.parse().map_err(|_| "error.expected.uuid".into())
+}
+
+/// A number as ids are: a positive one of 32 bits.
+pub fn id(value: &Value) -> Read<i64> {
+    let number = integer(value)?;
+    if number >= 1 { Ok(number) } else { Err("error.min".into()) }
 }
 
 /// A list, each item read alike.

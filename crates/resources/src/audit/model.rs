@@ -1,4 +1,4 @@
-use kernel::CustomerId;
+use kernel::{CustomerId, SubscriberId};
 
 /// A change, as its audit line names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,5 +34,23 @@ impl Change {
     #[must_use]
     pub fn consent_declared(id: CustomerId) -> Self {
         Self { action: "consent.declared", subject: id.0, fields: String::new() }
+    }
+
+    /// A subscriber was made.
+    #[must_use]
+    pub fn subscriber_created(id: SubscriberId) -> Self {
+        Self { action: "subscriber.created", subject: id.0, fields: String::new() }
+    }
+
+    /// Fields of a subscriber were changed.
+    #[must_use]
+    pub fn subscriber_updated(id: SubscriberId, fields: &[&'static str]) -> Self {
+        Self { action: "subscriber.updated", subject: id.0, fields: fields.join(" ") }
+    }
+
+    /// A subscriber was deleted.
+    #[must_use]
+    pub fn subscriber_deleted(id: SubscriberId) -> Self {
+        Self { action: "subscriber.deleted", subject: id.0, fields: String::new() }
     }
 }

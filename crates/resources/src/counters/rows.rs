@@ -7,14 +7,17 @@ pub enum Counter {
     /// Customers. Its row also stands for the store's e-mail addresses: whoever gives one to a customer
     /// holds it, so that two requests cannot give the same one (ruling 16).
     Customer,
+    /// Subscribers. Its row also stands for their e-mail addresses, as that of customers does for theirs.
+    Subscriber,
 }
 
 impl Counter {
-    const ALL: [Self; 1] = [Self::Customer];
+    const ALL: [Self; 2] = [Self::Customer, Self::Subscriber];
 
     fn name(self) -> &'static str {
         match self {
             Self::Customer => "customer",
+            Self::Subscriber => "subscriber",
         }
     }
 }

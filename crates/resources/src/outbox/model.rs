@@ -1,4 +1,4 @@
-use kernel::CustomerId;
+use kernel::{CustomerId, SubscriberId};
 
 /// Something that happened which a webhook may tell of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,12 @@ pub enum Event {
     CustomerUpdated(CustomerId),
     /// A customer was deleted.
     CustomerDeleted(CustomerId),
+    /// A subscriber was made.
+    SubscriberCreated(SubscriberId),
+    /// A subscriber was changed.
+    SubscriberUpdated(SubscriberId),
+    /// A subscriber was deleted.
+    SubscriberDeleted(SubscriberId),
 }
 
 impl Event {
@@ -19,6 +25,9 @@ impl Event {
             Self::CustomerCreated(_) => "store/customer/created",
             Self::CustomerUpdated(_) => "store/customer/updated",
             Self::CustomerDeleted(_) => "store/customer/deleted",
+            Self::SubscriberCreated(_) => "store/subscriber/created",
+            Self::SubscriberUpdated(_) => "store/subscriber/updated",
+            Self::SubscriberDeleted(_) => "store/subscriber/deleted",
         }
     }
 
@@ -29,6 +38,9 @@ impl Event {
             Self::CustomerCreated(id) | Self::CustomerUpdated(id) | Self::CustomerDeleted(id) => {
                 id.0
             }
+            Self::SubscriberCreated(id)
+            | Self::SubscriberUpdated(id)
+            | Self::SubscriberDeleted(id) => id.0,
         }
     }
 
@@ -38,6 +50,11 @@ impl Event {
         match self {
             Self::CustomerCreated(id) | Self::CustomerUpdated(id) | Self::CustomerDeleted(id) => {
                 format!(r#"{{"type":"customer","id":{}}}"#, id.0)
+            }
+            Self::SubscriberCreated(id)
+            | Self::SubscriberUpdated(id)
+            | Self::SubscriberDeleted(id) => {
+                format!(r#"{{"type":"subscriber","id":{}}}"#, id.0)
             }
         }
     }

@@ -28,6 +28,11 @@ pub const HELD: &[Held] = &[
              ORDER BY customer_id, sequence LIMIT $2)",
     },
     Held {
+        table: "subscriber",
+        delete_some: "DELETE FROM subscriber WHERE store_id = $1 AND subscriber_id IN
+            (SELECT subscriber_id FROM subscriber WHERE store_id = $1 ORDER BY subscriber_id LIMIT $2)",
+    },
+    Held {
         table: "outbox",
         delete_some: "DELETE FROM outbox WHERE store_id = $1 AND event_id IN
             (SELECT event_id FROM outbox WHERE store_id = $1 ORDER BY event_id LIMIT $2)",

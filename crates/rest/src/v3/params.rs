@@ -2,7 +2,7 @@ use axum::{
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
-use kernel::WhenFilter;
+use kernel::{Span, Uuid, WhenFilter};
 
 use super::{Failure, Window};
 use crate::query::{Query, positive};
@@ -60,6 +60,35 @@ impl Params {
         items.into_iter().map(integer).collect::<Result<_, _>>().map(Some)
     }
 
+    /// One integer; `None` if it is absent.
+    pub fn integer(&mut self, name: &str) -> Result<Option<i64>, Failure> {
+        let Some(text) = self.query.one(name) else { return Ok(None) };
+        let number = text.trim().parse();
+        number.map(Some).map_err(|_| {
+            refuse(format!(
+                "Query parameter \"{name}\" value may contain only integer values. For input string: \"{text}\"."
+            ))
+        })
+    }
+
+    /// The items of a list of UUIDs; `None` if it is absent.
+    pub fn uuids(&mut self, name: &str) -> Result<Option<Vec<Uuid>>, Failure> {
+        let Some(items) = self.texts(name)? else { return Ok(None) };
+        let uuid = |item: String| {
+            item.trim().parse().map_err(|_| {
+                refuse(format!(
+                    "Query parameter \"{name}\" value may contain only UUID values. For input string: \"{item}\"."
+                ))
+            })
+        };
+        items.into_iter().map(uuid).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// One text; `None` if it is absent.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        self.query.one(name)
+    }
+
     /// A moment, as a filter means it (ruling 13).
     pub fn when(&mut self, name: &str) -> Result<Option<WhenFilter>, Failure> {
         let Some(text) = self.query.one(name) else { return Ok(None) };
@@ -70,6 +99,12 @@ impl Params {
             ))
         };
         read.map(Some).ok_or_else(not)
+    }
+
+    /// The three filters of a date: `date_created`, `date_created:min` and `date_created:max`.
+    pub fn span(&mut self, name: &str) -> Result<Span, Failure> {
+        let (min, max) = (format!("{name}:min"), format!("{name}:max"));
+        Ok(Span::new(self.when(&min)?, self.when(&max)?, self.when(name)?))
     }
 
     /// One of several words.
@@ -106,8 +141,8 @@ impl Params {
         Ok(asked.iter().filter_map(known).collect())
     }
 
-    /// Which part of a list is asked for: `page` and `limit` (ruling 10), `before` and `after` (ruling 12).
-    pub fn window(&mut self) -> Result<Window, Failure> {
+    /// Which page is asked for, of a list that has no cursors: `page` and `limit` (ruling 10).
+    pub fn numbered_window(&mut self) -> Result<Window, Failure> {
         let mut number = |name: &str, default: i64| {
             let Some(text) = self.query.one(name) else { return Ok(default) };
             let number = positive(text.trim());
@@ -119,6 +154,12 @@ impl Params {
             number.ok_or_else(not)
         };
         let (page, limit) = (number("page", 1)?, number("limit", 50)?.min(250));
+        Ok(Window { page, limit, before: None, after: None })
+    }
+
+    /// Which part of a list is asked for: `page` and `limit` (ruling 10), `before` and `after` (ruling 12).
+    pub fn window(&mut self) -> Result<Window, Failure> {
+        let Window { page, limit, .. } = self.numbered_window()?;
         let (before, after) = (self.query.one("before"), self.query.one("after"));
         if before.is_some() && after.is_some() {
             return Err(refuse(

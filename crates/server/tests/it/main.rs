@@ -13,6 +13,7 @@ mod races;
 mod refusals;
 mod robust;
 mod stores;
+mod subscribers;
 mod surface;
 mod tenants;
 mod wire;

@@ -49,6 +49,10 @@ fn path_at(store: &str, operation: &Operation) -> String {
 /// A request that would do something, were it let in.
 fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
     let body = match (operation.method.as_str(), operation.version) {
+        ("POST", Version::V3) if path.ends_with("/subscribers") => {
+            json!({"email": "new@example.com"})
+        }
+        ("PUT", Version::V3) if path.contains("/subscribers/") => json!({"first_name": "changed"}),
         ("POST", Version::V3) => {
             json!([{"email": "new@example.com", "first_name": "A", "last_name": "B"}])
         }
@@ -81,11 +85,21 @@ fn says(operation: &Operation, answer: &Answer, status: u16, reason: &str) {
     assert_eq!((answer.status, answer.json()), (status, expected), "{answer}");
 }
 
-/// Customer 1, and an assurance that the walk changes nothing.
-async fn nothing_changes_while(service: &Service, walk: impl AsyncFn(&Operation)) {
+/// The first of whatever a path may name.
+async fn furnish(service: &Service) {
     service
         .made(json!([{"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}]))
         .await;
+    let first = [("/v3/customers/subscribers", json!({"email": "ada@example.com"}))];
+    for (path, body) in first {
+        let answer = service.post("modify", path, body).await;
+        assert!(matches!(answer.status, 200 | 201), "{answer}");
+    }
+}
+
+/// Something of everything, and an assurance that the walk changes nothing.
+async fn nothing_changes_while(service: &Service, walk: impl AsyncFn(&Operation)) {
+    furnish(service).await;
     let before = service.dump().await;
     for operation in guarded(service) {
         walk(&operation).await;
@@ -463,7 +477,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 77;
+const MOST_MISSING: usize = 71;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {
