@@ -8,6 +8,7 @@ pub mod customers;
 pub mod outbox;
 pub mod stores;
 pub mod subscribers;
+pub mod wishlists;
 
 use rest::Routes;
 use sql::Migration;
@@ -18,6 +19,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = customers::v3::routes(routes);
     let routes = consent::v3::routes(routes);
     let routes = subscribers::v3::routes(routes);
+    let routes = wishlists::v3::routes(routes);
     let routes = customers::v2::routes(routes);
     stores::v2::routes(routes)
 }
@@ -26,6 +28,7 @@ pub fn routes(routes: Routes) -> Routes {
 pub const SCHEMA: &[Migration] = &[
     script("0001_init", include_str!("../schema/0001_init.sql")),
     script("0010_subscribers", include_str!("../schema/0010_subscribers.sql")),
+    script("0011_wishlists", include_str!("../schema/0011_wishlists.sql")),
 ];
 
 /// A script that both engines read alike.

@@ -180,12 +180,6 @@ impl IntoResponse for Failure {
             r#type: &'static str,
             errors: BTreeMap<String, String>,
         }
-        let problem = Problem {
-            status: self.status.as_u16(),
-            title: self.title,
-            r#type: "https://developer.bigcommerce.com/api-docs/getting-started/api-status-codes",
-            errors: self.errors,
-        };
         #[derive(Serialize)]
         struct Batch {
             data: [(); 0],
@@ -198,6 +192,12 @@ impl IntoResponse for Failure {
             success: usize,
             failed: usize,
         }
+        let problem = Problem {
+            status: self.status.as_u16(),
+            title: self.title,
+            r#type: "https://developer.bigcommerce.com/api-docs/getting-started/api-status-codes",
+            errors: self.errors,
+        };
         let body = match self.of_rows {
             None => serde_json::to_vec(&problem),
             Some(total) => serde_json::to_vec(&Batch {

@@ -9,15 +9,21 @@ pub enum Counter {
     Customer,
     /// Subscribers. Its row also stands for their e-mail addresses, as that of customers does for theirs.
     Subscriber,
+    /// Wishlists.
+    Wishlist,
+    /// Items of wishlists.
+    WishlistItem,
 }
 
 impl Counter {
-    const ALL: [Self; 2] = [Self::Customer, Self::Subscriber];
+    const ALL: [Self; 4] = [Self::Customer, Self::Subscriber, Self::Wishlist, Self::WishlistItem];
 
     fn name(self) -> &'static str {
         match self {
             Self::Customer => "customer",
             Self::Subscriber => "subscriber",
+            Self::Wishlist => "wishlist",
+            Self::WishlistItem => "wishlist_item",
         }
     }
 }

@@ -17,6 +17,7 @@ mod subscribers;
 mod surface;
 mod tenants;
 mod wire;
+mod wishlists;
 
 use testkit::Answer;
 

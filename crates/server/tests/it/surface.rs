@@ -53,6 +53,12 @@ fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
             json!({"email": "new@example.com"})
         }
         ("PUT", Version::V3) if path.contains("/subscribers/") => json!({"first_name": "changed"}),
+        ("POST", Version::V3) if path.contains("/wishlists") => {
+            json!({"customer_id": 1, "name": "new", "items": [{"product_id": 1}]})
+        }
+        ("PUT", Version::V3) if path.contains("/wishlists/") => {
+            json!({"name": "changed", "items": [{"id": 1, "product_id": 2}]})
+        }
         ("POST", Version::V3) => {
             json!([{"email": "new@example.com", "first_name": "A", "last_name": "B"}])
         }
@@ -90,7 +96,10 @@ async fn furnish(service: &Service) {
     service
         .made(json!([{"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}]))
         .await;
-    let first = [("/v3/customers/subscribers", json!({"email": "ada@example.com"}))];
+    let first = [
+        ("/v3/customers/subscribers", json!({"email": "ada@example.com"})),
+        ("/v3/wishlists", json!({"customer_id": 1, "name": "first", "items": [{"product_id": 1}]})),
+    ];
     for (path, body) in first {
         let answer = service.post("modify", path, body).await;
         assert!(matches!(answer.status, 200 | 201), "{answer}");
@@ -477,7 +486,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 71;
+const MOST_MISSING: usize = 64;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {
