@@ -34,6 +34,9 @@ pub enum Error {
         /// What it should have named.
         what: &'static str,
     },
+    /// Rows clash with what is there, or with each other; each by its path.
+    #[error("in conflict with what is there")]
+    Conflict(Violations),
     /// The server cannot do this now, though nothing is wrong with the request: the disk is full, the
     /// database is away, a queue has no room.
     #[error("unavailable: {0}")]

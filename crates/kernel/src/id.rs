@@ -25,6 +25,12 @@ id! {
     ChannelId,
     /// A customer group within a store; 0 on the wire is "none".
     GroupId,
+    /// A subscriber to a store's newsletters: numbered per store from 1, never used twice.
+    SubscriberId,
+    /// A wishlist within a store: numbered per store from 1, never used twice.
+    WishlistId,
+    /// An item of a wishlist: numbered per store from 1, never used twice.
+    WishlistItemId,
 }
 
 /// Draws the 64-bit, time-ordered numbers of events and audit lines.

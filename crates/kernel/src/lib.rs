@@ -11,13 +11,18 @@ mod money;
 mod scope;
 mod text;
 mod time;
+mod uuid;
 
 pub use self::{
     chance::{Chance, SeededChance, SystemChance},
     error::{Error, Result, Violations},
-    id::{AccountId, AddressId, ChannelId, CustomerId, EventIds, GroupId, StoreId},
+    id::{
+        AccountId, AddressId, ChannelId, CustomerId, EventIds, GroupId, StoreId, SubscriberId,
+        WishlistId, WishlistItemId,
+    },
     money::Money,
     scope::{Grants, Scope},
-    text::{fold, hex},
-    time::{Clock, SetClock, SystemClock, Timestamp, WhenFilter},
+    text::{check_email, fold, hex},
+    time::{Clock, SetClock, Span, SystemClock, Timestamp, WhenFilter},
+    uuid::{NotUuid, Uuid},
 };

@@ -12,6 +12,17 @@ pub fn fold(text: &str) -> String {
     }
 }
 
+/// What every e-mail address must be: one `@` with something on both sides, 3 to 250 characters, no blanks
+/// (ruling 16). The error says it in words that follow the field's name.
+pub fn check_email(email: &str) -> Result<(), &'static str> {
+    let (local, domain) = email.split_once('@').ok_or("must be an e-mail address")?;
+    let blank = |c: char| c.is_whitespace() || c.is_control();
+    if local.is_empty() || domain.is_empty() || domain.contains('@') || email.contains(blank) {
+        return Err("must be an e-mail address");
+    }
+    if email.chars().count() > 250 { Err("must be 3 to 250 characters long") } else { Ok(()) }
+}
+
 /// Bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {

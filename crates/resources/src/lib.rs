@@ -8,6 +8,8 @@ pub mod counters;
 pub mod customers;
 pub mod outbox;
 pub mod stores;
+pub mod subscribers;
+pub mod wishlists;
 
 use rest::Routes;
 use sql::Migration;
@@ -17,6 +19,8 @@ use sql::Migration;
 pub fn routes(routes: Routes) -> Routes {
     let routes = customers::v3::routes(routes);
     let routes = consent::v3::routes(routes);
+    let routes = subscribers::v3::routes(routes);
+    let routes = wishlists::v3::routes(routes);
     let routes = customers::v2::routes(routes);
     let routes = addresses::v3::routes(routes);
     let routes = addresses::v2::routes(routes);
@@ -25,10 +29,13 @@ pub fn routes(routes: Routes) -> Routes {
 
 /// The schema, script by script, oldest first. A script that has been released is never changed.
 pub const SCHEMA: &[Migration] = &[
-    Migration { name: "0001_init", text: include_str!("../schema/0001_init.sql"), postgres: None },
-    Migration {
-        name: "0002_addresses",
-        text: include_str!("../schema/0002_addresses.sql"),
-        postgres: None,
-    },
+    script("0001_init", include_str!("../schema/0001_init.sql")),
+    script("0002_addresses", include_str!("../schema/0002_addresses.sql")),
+    script("0010_subscribers", include_str!("../schema/0010_subscribers.sql")),
+    script("0011_wishlists", include_str!("../schema/0011_wishlists.sql")),
 ];
+
+/// A script that both engines read alike.
+const fn script(name: &'static str, text: &'static str) -> Migration {
+    Migration { name, text, postgres: None }
+}

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use kernel::{ChannelId, Money};
+use kernel::{ChannelId, Money, Uuid};
 use serde_json::Value;
 
 /// Why a value is not what was looked for: in the words the real service uses (play-json), with the path
@@ -64,6 +64,18 @@ pub fn money(value: &Value) -> Read<Money> {
     number.to_string().parse().map_err(|_| "error.expected.amount".into())
 }
 
+/// A UUID.
+pub fn uuid(value: &Value) -> Read<Uuid> {
+    let text = value.as_str().ok_or("error.expected.jsstring")?;
+    text.parse().map_err(|_| "error.expected.uuid".into())
+}
+
+/// A number as ids are: a positive one of 32 bits.
+pub fn id(value: &Value) -> Read<i64> {
+    let number = integer(value)?;
+    if number >= 1 { Ok(number) } else { Err("error.min".into()) }
+}
+
 /// A list, each item read alike.
 pub fn list<T>(item: impl Fn(&Value) -> Read<T>) -> impl Fn(&Value) -> Read<Vec<T>> {
     move |value| {
@@ -84,6 +96,12 @@ pub fn member<T>(object: &Value, name: &str, read: impl Fn(&Value) -> Read<T>) -
         None | Some(Value::Null) => Ok(None),
         Some(value) => read(value).map(Some).map_err(|fault| fault.below(name)),
     }
+}
+
+/// A member of an object that must be there.
+pub fn required_member<T>(object: &Value, name: &str, read: impl Fn(&Value) -> Read<T>) -> Read<T> {
+    let found = object.get(name).ok_or_else(|| Unreadable::from("error.path.missing"));
+    found.and_then(read).map_err(|fault| fault.below(name))
 }
 
 /// An object, for [`member`] to read from.

@@ -128,6 +128,9 @@ impl<E: Into<Error>> From<E> for Failure {
             }
             Error::Taken { field, .. } => Self::invalid(field),
             Error::UnknownRow { .. } => Self::invalid("id"),
+            Error::Conflict(_) => {
+                Self::new(StatusCode::CONFLICT, "The request is in conflict with what is there.")
+            }
             Error::Unavailable(cause) => Self {
                 cause: Some(cause.to_string()),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "The service is unavailable.")

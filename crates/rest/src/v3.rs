@@ -11,7 +11,7 @@ use axum::{
     http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
-use kernel::{Error, Violations};
+use kernel::{Error, Uuid, Violations};
 use serde::Serialize;
 
 pub use self::{
@@ -35,6 +35,36 @@ impl<T: Serialize> IntoResponse for Json<T> {
             Ok(()) => answer::json(StatusCode::OK, body),
             Err(error) => Failure::from(Error::internal(error)).into_response(),
         }
+    }
+}
+
+/// A 201 with a JSON body.
+#[derive(Debug)]
+pub struct Created<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = Json(self.0).into_response();
+        if response.status() == StatusCode::OK {
+            *response.status_mut() = StatusCode::CREATED;
+        }
+        response
+    }
+}
+
+/// One thing, in V3's envelope: `{"data": {…}, "meta": {}}`.
+#[derive(Debug, Serialize)]
+pub struct One<T> {
+    /// The thing.
+    pub data: T,
+    meta: NoMeta,
+}
+
+impl<T> One<T> {
+    /// Put it into the envelope.
+    #[must_use]
+    pub fn new(data: T) -> Self {
+        Self { data, meta: NoMeta {} }
     }
 }
 
@@ -64,13 +94,15 @@ pub struct Failure {
     status: StatusCode,
     title: String,
     errors: BTreeMap<String, String>,
+    /// How many rows were refused, where the resource tells refusals in the envelope of a batch.
+    of_rows: Option<usize>,
     cause: Option<String>,
 }
 
 impl Failure {
     /// A failure without details.
     pub fn new(status: StatusCode, title: impl Into<String>) -> Self {
-        Self { status, title: title.into(), errors: BTreeMap::new(), cause: None }
+        Self { status, title: title.into(), errors: BTreeMap::new(), of_rows: None, cause: None }
     }
 
     /// A body that is not what the operation reads, with the fields at fault (none when it is not JSON).
@@ -84,6 +116,19 @@ impl Failure {
     #[must_use]
     pub fn refused(title: &str, faults: Violations) -> Self {
         Self { errors: faults.into_map(), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, title) }
+    }
+
+    /// The same with another status: some resources publish 400 or 409 where others have 422.
+    #[must_use]
+    pub fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    /// The same in the envelope of a batch, of which no row was kept: `{"data": [], "errors": […], "meta":
+    /// {"total", "success", "failed"}}`, as segments and shopper profiles publish it.
+    #[must_use]
+    pub fn of_rows(self, total: usize) -> Self {
+        Self { of_rows: Some(total), ..self }
     }
 
     /// More rows than the operation takes (ruling 3).
@@ -110,6 +155,10 @@ impl<E: Into<Error>> From<E> for Failure {
                 faults.add(format!("{index}.id"), format!("invalid {what} ID"));
                 Self::unreadable(faults)
             }
+            Error::Conflict(faults) => Self {
+                errors: faults.into_map(),
+                ..Self::new(StatusCode::CONFLICT, "The request is in conflict with what is there.")
+            },
             Error::Unavailable(cause) => Self {
                 cause: Some(cause.to_string()),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
@@ -131,13 +180,33 @@ impl IntoResponse for Failure {
             r#type: &'static str,
             errors: BTreeMap<String, String>,
         }
+        #[derive(Serialize)]
+        struct Batch {
+            data: [(); 0],
+            errors: [Problem; 1],
+            meta: BatchMeta,
+        }
+        #[derive(Serialize)]
+        struct BatchMeta {
+            total: usize,
+            success: usize,
+            failed: usize,
+        }
         let problem = Problem {
             status: self.status.as_u16(),
             title: self.title,
             r#type: "https://developer.bigcommerce.com/api-docs/getting-started/api-status-codes",
             errors: self.errors,
         };
-        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        let body = match self.of_rows {
+            None => serde_json::to_vec(&problem),
+            Some(total) => serde_json::to_vec(&Batch {
+                data: [],
+                errors: [problem],
+                meta: BatchMeta { total, success: 0, failed: total },
+            }),
+        };
+        let body = body.unwrap_or_default();
         let mut response = answer::json(self.status, body);
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(cause));
@@ -165,6 +234,23 @@ impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Ids<N> {
             *id = parse_id(text)?;
         }
         Ok(Self(ids))
+    }
+}
+
+/// The UUIDs in a path after the store's hash, in order. What is none: 400 `Input is invalid`.
+#[derive(Clone, Copy, Debug)]
+pub struct Uuids<const N: usize>(pub [Uuid; N]);
+
+impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Uuids<N> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let invalid = || Failure::new(StatusCode::BAD_REQUEST, "Input is invalid");
+        let path = RawPathParams::from_request_parts(parts, state).await.map_err(|_| invalid())?;
+        let texts = path.iter().filter(|(name, _)| *name != "store_hash").map(|(_, text)| text);
+        let uuids: Result<Vec<Uuid>, _> = texts.map(str::parse).collect();
+        let uuids = uuids.map_err(|_| invalid())?.try_into();
+        uuids.map(Self).map_err(|_| invalid())
     }
 }
 

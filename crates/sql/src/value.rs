@@ -211,3 +211,17 @@ macro_rules! numbers {
 }
 
 numbers!(StoreId, CustomerId, AddressId, AccountId, ChannelId, GroupId, Timestamp, Money);
+numbers!(SubscriberId, WishlistId, WishlistItemId);
+
+/// Kept as it is written.
+impl Value for kernel::Uuid {
+    type Repr = String;
+
+    fn into_repr(self) -> String {
+        self.to_string()
+    }
+
+    fn from_repr(repr: String) -> Result<Self, String> {
+        repr.parse().map_err(|_| "no UUID".to_owned())
+    }
+}

@@ -1,4 +1,4 @@
-use kernel::{AddressId, CustomerId};
+use kernel::{AddressId, CustomerId, SubscriberId, WishlistId};
 
 /// A change, as its audit line names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,5 +52,41 @@ impl Change {
     #[must_use]
     pub fn consent_declared(id: CustomerId) -> Self {
         Self { action: "consent.declared", subject: id.0, fields: String::new() }
+    }
+
+    /// A subscriber was made.
+    #[must_use]
+    pub fn subscriber_created(id: SubscriberId) -> Self {
+        Self { action: "subscriber.created", subject: id.0, fields: String::new() }
+    }
+
+    /// Fields of a subscriber were changed.
+    #[must_use]
+    pub fn subscriber_updated(id: SubscriberId, fields: &[&'static str]) -> Self {
+        Self { action: "subscriber.updated", subject: id.0, fields: fields.join(" ") }
+    }
+
+    /// A subscriber was deleted.
+    #[must_use]
+    pub fn subscriber_deleted(id: SubscriberId) -> Self {
+        Self { action: "subscriber.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// A wishlist was made.
+    #[must_use]
+    pub fn wishlist_created(id: WishlistId) -> Self {
+        Self { action: "wishlist.created", subject: id.0, fields: String::new() }
+    }
+
+    /// Fields of a wishlist were changed, or what is on it.
+    #[must_use]
+    pub fn wishlist_updated(id: WishlistId, fields: &[&'static str]) -> Self {
+        Self { action: "wishlist.updated", subject: id.0, fields: fields.join(" ") }
+    }
+
+    /// A wishlist was deleted.
+    #[must_use]
+    pub fn wishlist_deleted(id: WishlistId) -> Self {
+        Self { action: "wishlist.deleted", subject: id.0, fields: String::new() }
     }
 }

@@ -9,16 +9,26 @@ pub enum Counter {
     Customer,
     /// Addresses of customers.
     Address,
+    /// Subscribers. Its row also stands for their e-mail addresses, as that of customers does for theirs.
+    Subscriber,
+    /// Wishlists.
+    Wishlist,
+    /// Items of wishlists.
+    WishlistItem,
 }
 
 impl Counter {
     /// In the order in which who needs several takes them.
-    const ALL: [Self; 2] = [Self::Customer, Self::Address];
+    const ALL: [Self; 5] =
+        [Self::Customer, Self::Address, Self::Subscriber, Self::Wishlist, Self::WishlistItem];
 
     fn name(self) -> &'static str {
         match self {
             Self::Customer => "customer",
             Self::Address => "address",
+            Self::Subscriber => "subscriber",
+            Self::Wishlist => "wishlist",
+            Self::WishlistItem => "wishlist_item",
         }
     }
 }

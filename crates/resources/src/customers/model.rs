@@ -1,6 +1,8 @@
 use std::{collections::BTreeSet, fmt};
 
-use kernel::{ChannelId, CustomerId, GroupId, Money, Result, Timestamp, Violations, fold};
+use kernel::{
+    ChannelId, CustomerId, GroupId, Money, Result, Timestamp, Violations, check_email, fold,
+};
 
 /// A person or company with an account at a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,16 +247,6 @@ fn replace<T: Clone + PartialEq>(field: &mut T, said: Option<&T>) -> bool {
     let Some(value) = said.filter(|value| *value != field) else { return false };
     field.clone_from(value);
     true
-}
-
-/// One `@` with something on both sides, 3 to 250 characters, no blanks (ruling 16).
-fn check_email(email: &str) -> Result<(), &'static str> {
-    let (local, domain) = email.split_once('@').ok_or("must be an e-mail address")?;
-    let blank = |c: char| c.is_whitespace() || c.is_control();
-    if local.is_empty() || domain.is_empty() || domain.contains('@') || email.contains(blank) {
-        return Err("must be an e-mail address");
-    }
-    if email.chars().count() > 250 { Err("must be 3 to 250 characters long") } else { Ok(()) }
 }
 
 /// Ruling 17, with a bound that no person meets.

@@ -17,6 +17,7 @@ use crate::{
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     outbox::{self, model::Event},
+    wishlists,
 };
 
 /// A customer to be made, with what it brings along.
@@ -368,12 +369,23 @@ async fn delete_in(
     addresses::ops::forget_in(tx, caller.store, &gone).await?;
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
+    delete_wishlists(tx, caller.store, &gone).await?;
     for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {
         outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerDeleted(*id), now)
             .await?;
         audit::rows::record(tx, caller, *audit_id, &Change::customer_deleted(*id), now).await?;
     }
     Ok(gone)
+}
+
+/// The wishlists of customers that are being deleted go with them.
+async fn delete_wishlists(tx: &mut WriteTx, store: StoreId, gone: &[CustomerId]) -> Result<()> {
+    let (lists, items) = wishlists::rows::delete_of(tx, store, gone).await?;
+    if lists > 0 {
+        counters::discount(tx, store, Counter::Wishlist, lists).await?;
+        counters::discount(tx, store, Counter::WishlistItem, items).await?;
+    }
+    Ok(())
 }
 
 /// Refuse new customers whose address another has, in the store or among themselves. The caller holds the

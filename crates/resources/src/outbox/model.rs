@@ -1,4 +1,4 @@
-use kernel::{AddressId, CustomerId};
+use kernel::{AddressId, CustomerId, SubscriberId};
 
 /// Something that happened which a webhook may tell of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,12 @@ pub enum Event {
     AddressUpdated(CustomerId, AddressId),
     /// An address of a customer was deleted, and the customer stays.
     AddressDeleted(CustomerId, AddressId),
+    /// A subscriber was made.
+    SubscriberCreated(SubscriberId),
+    /// A subscriber was changed.
+    SubscriberUpdated(SubscriberId),
+    /// A subscriber was deleted.
+    SubscriberDeleted(SubscriberId),
 }
 
 impl Event {
@@ -28,6 +34,9 @@ impl Event {
             Self::AddressCreated(..) => "store/customer/address/created",
             Self::AddressUpdated(..) => "store/customer/address/updated",
             Self::AddressDeleted(..) => "store/customer/address/deleted",
+            Self::SubscriberCreated(_) => "store/subscriber/created",
+            Self::SubscriberUpdated(_) => "store/subscriber/updated",
+            Self::SubscriberDeleted(_) => "store/subscriber/deleted",
         }
     }
 
@@ -41,6 +50,9 @@ impl Event {
             | Self::AddressCreated(id, _)
             | Self::AddressUpdated(id, _)
             | Self::AddressDeleted(id, _) => id.0,
+            Self::SubscriberCreated(id)
+            | Self::SubscriberUpdated(id)
+            | Self::SubscriberDeleted(id) => id.0,
         }
     }
 
@@ -58,6 +70,11 @@ impl Event {
                 r#"{{"type":"customer","id":{},"address":{{"customer_id":{}}}}}"#,
                 id.0, customer.0
             ),
+            Self::SubscriberCreated(id)
+            | Self::SubscriberUpdated(id)
+            | Self::SubscriberDeleted(id) => {
+                format!(r#"{{"type":"subscriber","id":{}}}"#, id.0)
+            }
         }
     }
 }

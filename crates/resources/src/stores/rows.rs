@@ -33,6 +33,22 @@ pub const HELD: &[Held] = &[
              ORDER BY customer_id, sequence LIMIT $2)",
     },
     Held {
+        table: "subscriber",
+        delete_some: "DELETE FROM subscriber WHERE store_id = $1 AND subscriber_id IN
+            (SELECT subscriber_id FROM subscriber WHERE store_id = $1 ORDER BY subscriber_id LIMIT $2)",
+    },
+    Held {
+        table: "wishlist",
+        delete_some: "DELETE FROM wishlist WHERE store_id = $1 AND wishlist_id IN
+            (SELECT wishlist_id FROM wishlist WHERE store_id = $1 ORDER BY wishlist_id LIMIT $2)",
+    },
+    Held {
+        table: "wishlist_item",
+        delete_some: "DELETE FROM wishlist_item WHERE store_id = $1 AND (wishlist_id, item_id) IN
+            (SELECT wishlist_id, item_id FROM wishlist_item WHERE store_id = $1
+             ORDER BY wishlist_id, item_id LIMIT $2)",
+    },
+    Held {
         table: "outbox",
         delete_some: "DELETE FROM outbox WHERE store_id = $1 AND event_id IN
             (SELECT event_id FROM outbox WHERE store_id = $1 ORDER BY event_id LIMIT $2)",

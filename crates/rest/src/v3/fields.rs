@@ -42,6 +42,35 @@ impl Body {
         if fields.faults.is_empty() { Ok(value) } else { Err(Failure::unreadable(fields.faults)) }
     }
 
+    /// Refuse a list of more than `most` rows with 422, as where no other status is published (ruling 3).
+    pub fn at_most(self, most: usize) -> Result<Self, Failure> {
+        match &self.0 {
+            Value::Array(rows) if rows.len() > most => {
+                Err(Failure::too_many_rows(StatusCode::UNPROCESSABLE_ENTITY, most))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// Understand the body as a list of values that are no objects; each fault is told under its index.
+    pub fn items<T>(self, item: impl Fn(&Value) -> Read<T>) -> Result<Vec<T>, Failure> {
+        let Value::Array(items) = &self.0 else {
+            return Err(at_fault("obj", "error.expected.jsarray"));
+        };
+        let mut faults = Violations::default();
+        let mut read = Vec::with_capacity(items.len());
+        for (at, value) in items.iter().enumerate() {
+            match item(value) {
+                Ok(value) => read.push(value),
+                Err(fault) => {
+                    let Unreadable { path, word } = fault.below(at);
+                    faults.add(path, word);
+                }
+            }
+        }
+        if faults.is_empty() { Ok(read) } else { Err(Failure::unreadable(faults)) }
+    }
+
     /// Understand the body as a list of at most `most` objects, or answer 413. Of several rows only the
     /// first at fault is told, each of its fields under the row's index (observed.md 10, quirk 2).
     pub fn rows<T>(

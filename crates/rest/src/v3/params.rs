@@ -2,7 +2,7 @@ use axum::{
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
-use kernel::WhenFilter;
+use kernel::{Span, Uuid, WhenFilter};
 
 use super::{Failure, Window};
 use crate::query::{Query, positive};
@@ -60,6 +60,35 @@ impl Params {
         items.into_iter().map(integer).collect::<Result<_, _>>().map(Some)
     }
 
+    /// One integer; `None` if it is absent.
+    pub fn integer(&mut self, name: &str) -> Result<Option<i64>, Failure> {
+        let Some(text) = self.query.one(name) else { return Ok(None) };
+        let number = text.trim().parse();
+        number.map(Some).map_err(|_| {
+            refuse(format!(
+                "Query parameter \"{name}\" value may contain only integer values. For input string: \"{text}\"."
+            ))
+        })
+    }
+
+    /// The items of a list of UUIDs; `None` if it is absent.
+    pub fn uuids(&mut self, name: &str) -> Result<Option<Vec<Uuid>>, Failure> {
+        let Some(items) = self.texts(name)? else { return Ok(None) };
+        let uuid = |item: String| {
+            item.trim().parse().map_err(|_| {
+                refuse(format!(
+                    "Query parameter \"{name}\" value may contain only UUID values. For input string: \"{item}\"."
+                ))
+            })
+        };
+        items.into_iter().map(uuid).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// One text; `None` if it is absent.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        self.query.one(name)
+    }
+
     /// A moment, as a filter means it (ruling 13).
     pub fn when(&mut self, name: &str) -> Result<Option<WhenFilter>, Failure> {
         let Some(text) = self.query.one(name) else { return Ok(None) };
@@ -70,6 +99,12 @@ impl Params {
             ))
         };
         read.map(Some).ok_or_else(not)
+    }
+
+    /// The three filters of a date: `date_created`, `date_created:min` and `date_created:max`.
+    pub fn span(&mut self, name: &str) -> Result<Span, Failure> {
+        let (min, max) = (format!("{name}:min"), format!("{name}:max"));
+        Ok(Span::new(self.when(&min)?, self.when(&max)?, self.when(name)?))
     }
 
     /// One of several words.

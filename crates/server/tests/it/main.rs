@@ -15,9 +15,11 @@ mod races;
 mod refusals;
 mod robust;
 mod stores;
+mod subscribers;
 mod surface;
 mod tenants;
 mod wire;
+mod wishlists;
 
 use testkit::Answer;
 

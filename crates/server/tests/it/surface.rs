@@ -58,6 +58,16 @@ fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
         ("POST", _) if is_address => json!({"first_name": "A", "last_name": "B", "phone": "",
             "street_1": "2", "city": "C", "state": "", "zip": "", "country": "Germany"}),
         ("PUT", _) if is_address => json!({"city": "changed"}),
+        ("POST", Version::V3) if path.ends_with("/subscribers") => {
+            json!({"email": "new@example.com"})
+        }
+        ("PUT", Version::V3) if path.contains("/subscribers/") => json!({"first_name": "changed"}),
+        ("POST", Version::V3) if path.contains("/wishlists") => {
+            json!({"customer_id": 1, "name": "new", "items": [{"product_id": 1}]})
+        }
+        ("PUT", Version::V3) if path.contains("/wishlists/") => {
+            json!({"name": "changed", "items": [{"id": 1, "product_id": 2}]})
+        }
         ("POST", Version::V3) => {
             json!([{"email": "new@example.com", "first_name": "A", "last_name": "B"}])
         }
@@ -90,14 +100,27 @@ fn says(operation: &Operation, answer: &Answer, status: u16, reason: &str) {
     assert_eq!((answer.status, answer.json()), (status, expected), "{answer}");
 }
 
-/// Customer 1 with what the paths of the operations name, and an assurance that the walk changes nothing.
-async fn nothing_changes_while(service: &Service, walk: impl AsyncFn(&Operation)) {
+/// The first of whatever a path may name.
+async fn furnish(service: &Service) {
     let address = json!({"first_name": "Ada", "last_name": "Lovelace", "address1": "1", "city": "London",
         "country_code": "GB"});
     service
         .made(json!([{"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace",
             "addresses": [address]}]))
         .await;
+    let first = [
+        ("/v3/customers/subscribers", json!({"email": "ada@example.com"})),
+        ("/v3/wishlists", json!({"customer_id": 1, "name": "first", "items": [{"product_id": 1}]})),
+    ];
+    for (path, body) in first {
+        let answer = service.post("modify", path, body).await;
+        assert!(matches!(answer.status, 200 | 201), "{answer}");
+    }
+}
+
+/// Something of everything, and an assurance that the walk changes nothing.
+async fn nothing_changes_while(service: &Service, walk: impl AsyncFn(&Operation)) {
+    furnish(service).await;
     let before = service.dump().await;
     for operation in guarded(service) {
         walk(&operation).await;
@@ -475,7 +498,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 66;
+const MOST_MISSING: usize = 53;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {
