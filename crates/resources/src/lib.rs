@@ -5,6 +5,7 @@ pub mod audit;
 pub mod consent;
 pub mod counters;
 pub mod customers;
+pub mod groups;
 pub mod outbox;
 pub mod stores;
 
@@ -17,12 +18,16 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = customers::v3::routes(routes);
     let routes = consent::v3::routes(routes);
     let routes = customers::v2::routes(routes);
+    let routes = groups::v2::routes(routes);
     stores::v2::routes(routes)
 }
 
 /// The schema, script by script, oldest first. A script that has been released is never changed.
-pub const SCHEMA: &[Migration] = &[Migration {
-    name: "0001_init",
-    text: include_str!("../schema/0001_init.sql"),
-    postgres: None,
-}];
+pub const SCHEMA: &[Migration] = &[
+    Migration { name: "0001_init", text: include_str!("../schema/0001_init.sql"), postgres: None },
+    Migration {
+        name: "0006_groups",
+        text: include_str!("../schema/0006_groups.sql"),
+        postgres: None,
+    },
+];

@@ -111,6 +111,19 @@ impl Routes {
         self.mount(Method::PUT, path, scope, Some(most), handler)
     }
 
+    /// Answer a method, at most `most` at once for one account (ruling 24).
+    #[must_use]
+    pub fn at_once<T: 'static>(
+        self,
+        most: u32,
+        method: Method,
+        path: &str,
+        scope: Scope,
+        handler: impl Handler<T, App>,
+    ) -> Self {
+        self.mount(method, path, scope, Some(most), handler)
+    }
+
     /// The router, and every operation it answers.
     pub fn finish(self) -> (Router, Vec<Operation>) {
         let router =

@@ -1,4 +1,4 @@
-use kernel::CustomerId;
+use kernel::{CustomerId, GroupId};
 
 /// A change, as its audit line names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,24 @@ impl Change {
     #[must_use]
     pub fn customer_deleted(id: CustomerId) -> Self {
         Self { action: "customer.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// A customer group was made.
+    #[must_use]
+    pub fn group_created(id: GroupId) -> Self {
+        Self { action: "customer_group.created", subject: id.0, fields: String::new() }
+    }
+
+    /// Fields of a customer group were changed.
+    #[must_use]
+    pub fn group_updated(id: GroupId, fields: &[&'static str]) -> Self {
+        Self { action: "customer_group.updated", subject: id.0, fields: fields.join(" ") }
+    }
+
+    /// A customer group was deleted.
+    #[must_use]
+    pub fn group_deleted(id: GroupId) -> Self {
+        Self { action: "customer_group.deleted", subject: id.0, fields: String::new() }
     }
 
     /// A customer's consent was declared.

@@ -7,14 +7,18 @@ pub enum Counter {
     /// Customers. Its row also stands for the store's e-mail addresses: whoever gives one to a customer
     /// holds it, so that two requests cannot give the same one (ruling 16).
     Customer,
+    /// Customer groups. Its row also stands for which of them there are: who changes a group holds it, who puts
+    /// a customer into one shares it. Taken after the customers' row, where both are.
+    CustomerGroup,
 }
 
 impl Counter {
-    const ALL: [Self; 1] = [Self::Customer];
+    const ALL: [Self; 2] = [Self::Customer, Self::CustomerGroup];
 
     fn name(self) -> &'static str {
         match self {
             Self::Customer => "customer",
+            Self::CustomerGroup => "customer_group",
         }
     }
 }
@@ -60,6 +64,20 @@ pub async fn hold(tx: &mut WriteTx, store: StoreId, counter: Counter) -> Result<
         .bind(counter.name())
         .fetch_optional()
         .await
+}
+
+/// Hold the counter's row together with others who share it, until the transaction ends: nobody takes a number
+/// meanwhile, or counts one out. How many there are; `None` when the store is gone.
+pub async fn share(tx: &mut WriteTx, store: StoreId, counter: Counter) -> Result<Option<i64>> {
+    let for_share = tx.for_share();
+    let live: Option<(i64,)> = tx
+        .query("SELECT live FROM counter WHERE store_id = $1 AND name = $2")
+        .push(for_share)
+        .bind(store)
+        .bind(counter.name())
+        .fetch_optional()
+        .await?;
+    Ok(live.map(|(live,)| live))
 }
 
 /// Count `count` of them out, which have been deleted.

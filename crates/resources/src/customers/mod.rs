@@ -7,5 +7,6 @@ pub mod model;
 pub mod ops;
 pub mod password;
 pub mod rows;
+pub mod standing;
 pub mod v2;
 pub mod v3;

@@ -101,8 +101,8 @@ impl Changes {
         if said.notes.as_ref().is_some_and(|notes| notes.len() > MOST_NOTES) {
             faults.add("notes", format!("must be at most {MOST_NOTES} bytes long"));
         }
-        if said.group.is_some_and(|group| group.0 != 0) {
-            // Groups come with an operation of their own; until then no store has one.
+        if said.group.is_some_and(|group| group.0 < 0) {
+            // Whether there is such a group is asked where it is held: customers::standing.
             faults.add("customer_group_id", "no such customer group");
         }
         if said.store_credit.is_some_and(|credit| !(Money(0)..=MOST_CREDIT).contains(&credit)) {
@@ -132,6 +132,12 @@ impl Changes {
     #[must_use]
     pub fn password(&self) -> Option<&Password> {
         self.said.password.as_ref()
+    }
+
+    /// Which group they put the customer into, if they say so; 0 is none.
+    #[must_use]
+    pub fn group(&self) -> Option<GroupId> {
+        self.said.group
     }
 
     /// Whether they could give the customer an address that another has: the e-mail, or who meets whom.

@@ -7,7 +7,7 @@ use sql::{ReadTx, WriteTx};
 use super::{
     filter::{Filter, Key, Order, Part, Place, PlaceKey},
     model::{Changes, Customer},
-    password, rows,
+    password, rows, standing,
 };
 use crate::{
     audit::{self, model::Change},
@@ -69,8 +69,9 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Ve
             let first = counters::take(tx, caller.store, Counter::Customer, count).await?;
             let first = first.ok_or(Error::NotFound("store"))?;
             let ids = (first..).map(CustomerId);
-            let made: Vec<_> =
+            let mut made: Vec<_> =
                 drafts.iter().zip(ids).map(|(draft, id)| Customer::new(id, draft, now)).collect();
+            standing::join(tx, caller.store, drafts, &mut made).await?;
             refuse_clashes(tx, caller.store, made.iter()).await?;
             for ((customer, hash), (event_id, audit_id)) in made.iter().zip(&hashes).zip(&numbers) {
                 rows::insert(tx, caller.store, customer, hash.as_deref().unwrap_or_default())
@@ -221,6 +222,10 @@ async fn update_in(
     // The counter before the customers: every writer that holds both takes them in this order.
     if changes.iter().any(|(_, changes)| changes.touch_identity()) {
         hold_addresses(tx, caller.store).await?;
+    }
+    let rows_said = changes.iter().map(|(_, changes)| changes);
+    if rows_said.clone().any(|changes| standing::named_group(changes).is_some()) {
+        standing::share_groups(tx, caller.store, rows_said).await?;
     }
     let ids: BTreeSet<CustomerId> = changes.iter().map(|(id, _)| *id).collect();
     let ids: Vec<CustomerId> = ids.into_iter().collect();

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use kernel::{ChannelId, CustomerId, StoreId, Timestamp, fold};
+use kernel::{ChannelId, CustomerId, GroupId, StoreId, Timestamp, fold};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes};
 
 use super::{
@@ -26,6 +26,25 @@ pub async fn lock(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Resul
         .bind(store)
         .push_list(ids.iter().copied())
         .push(" ORDER BY customer_id")
+        .push(for_update)
+        .fetch_all()
+        .await
+}
+
+/// Some members of a group, in the order of their ids, held until the transaction ends.
+pub async fn lock_members(
+    tx: &mut WriteTx,
+    store: StoreId,
+    group: GroupId,
+    limit: i64,
+) -> Result<Vec<Customer>> {
+    let for_update = tx.for_update();
+    tx.query(SELECT)
+        .push("WHERE store_id = $1 AND customer_group_id = $2 AND customer_group_id <> 0")
+        .bind(store)
+        .bind(group)
+        .push(" ORDER BY customer_id LIMIT ")
+        .push_bind(limit)
         .push(for_update)
         .fetch_all()
         .await
@@ -298,6 +317,10 @@ fn narrowed<'t>(mut query: Query<'t, Reads>, filter: &Filter) -> Query<'t, Reads
         query = query.push(" AND customer_id IN ").push_list(ids.iter().copied());
     }
     if let Some(groups) = &filter.groups {
+        if !groups.contains(&GroupId(0)) {
+            // What the index of members leaves out, so that it can be used.
+            query = query.push(" AND customer_group_id <> 0");
+        }
         query = query.push(" AND customer_group_id IN ").push_list(groups.iter().copied());
     }
     for (text, values) in &filter.texts {

@@ -186,6 +186,8 @@ fn refused(title: &str, key: &str, doing: &str, error: Error) -> Failure {
         Error::UnknownRow { index, what } => {
             faults.add(format!("{index}.id"), format!("invalid {what} ID"));
         }
+        // Found under a lock, and named by its row already.
+        Error::Invalid(found) => faults = found,
         error => return error.into(),
     }
     Failure::refused(title, faults)

@@ -28,6 +28,12 @@ pub const HELD: &[Held] = &[
              ORDER BY customer_id, sequence LIMIT $2)",
     },
     Held {
+        table: "customer_group",
+        delete_some: "DELETE FROM customer_group WHERE store_id = $1 AND customer_group_id IN
+            (SELECT customer_group_id FROM customer_group WHERE store_id = $1
+             ORDER BY customer_group_id LIMIT $2)",
+    },
+    Held {
         table: "outbox",
         delete_some: "DELETE FROM outbox WHERE store_id = $1 AND event_id IN
             (SELECT event_id FROM outbox WHERE store_id = $1 ORDER BY event_id LIMIT $2)",

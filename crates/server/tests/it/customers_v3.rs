@@ -662,7 +662,7 @@ on_each_engine! {
             service.events().await[2..],
             [r#"store/customer/deleted {"type":"customer","id":1}"#]
         );
-        assert_eq!(service.number("SELECT live FROM counter WHERE store_id = (SELECT store_id FROM store WHERE hash = \'acme\')").await, 1);
+        assert_eq!(service.number("SELECT live FROM counter WHERE name = 'customer' AND store_id = (SELECT store_id FROM store WHERE hash = \'acme\')").await, 1);
     }
 
     async fn a_body_and_its_type_do_not_matter_to_a_deletion(service: Service) {

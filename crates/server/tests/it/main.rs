@@ -5,6 +5,7 @@ mod atomic;
 mod consent;
 mod customers_v2;
 mod customers_v3;
+mod groups;
 mod headers;
 mod limits;
 mod pages;

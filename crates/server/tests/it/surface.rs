@@ -54,6 +54,7 @@ fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
         }
         ("PUT", Version::V3) if path.contains("consent") => json!({"allow": [], "deny": []}),
         ("PUT", Version::V3) => json!([{"id": 1, "company": "changed"}]),
+        ("POST" | "PUT", Version::V2) if path.contains("customer_groups") => json!({"name": "New"}),
         ("POST", _) => json!({"email": "new@example.com", "first_name": "A", "last_name": "B"}),
         ("PUT", _) => json!({"company": "changed"}),
         _ => return service.ask(operation.method.as_str(), path),
@@ -86,6 +87,8 @@ async fn nothing_changes_while(service: &Service, walk: impl AsyncFn(&Operation)
     service
         .made(json!([{"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}]))
         .await;
+    let group = service.post("modify", "/v2/customer_groups", json!({"name": "Wholesale"})).await;
+    assert_eq!(group.status, 201, "{group}");
     let before = service.dump().await;
     for operation in guarded(service) {
         walk(&operation).await;
@@ -463,7 +466,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 77;
+const MOST_MISSING: usize = 71;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {
