@@ -2,11 +2,13 @@
 //! (transactions, events, audit) < `v2`, `v3` (the wire). `tests/tidy.rs` holds the direction.
 
 pub mod audit;
+pub mod channels;
 pub mod consent;
 pub mod counters;
 pub mod customers;
 pub mod groups;
 pub mod outbox;
+pub mod settings;
 pub mod stores;
 
 use rest::Routes;
@@ -17,9 +19,11 @@ use sql::Migration;
 pub fn routes(routes: Routes) -> Routes {
     let routes = customers::v3::routes(routes);
     let routes = consent::v3::routes(routes);
+    let routes = settings::v3::routes(routes);
     let routes = customers::v2::routes(routes);
     let routes = groups::v2::routes(routes);
-    stores::v2::routes(routes)
+    let routes = stores::v2::routes(routes);
+    channels::own::routes(routes)
 }
 
 /// The schema, script by script, oldest first. A script that has been released is never changed.
@@ -28,6 +32,11 @@ pub const SCHEMA: &[Migration] = &[
     Migration {
         name: "0006_groups",
         text: include_str!("../schema/0006_groups.sql"),
+        postgres: None,
+    },
+    Migration {
+        name: "0007_channels",
+        text: include_str!("../schema/0007_channels.sql"),
         postgres: None,
     },
 ];

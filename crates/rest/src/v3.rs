@@ -46,6 +46,21 @@ pub struct Written<T> {
     meta: NoMeta,
 }
 
+/// One thing in V3's envelope: `{"data": {…}, "meta": {}}`.
+#[derive(Debug, Serialize)]
+pub struct One<T> {
+    data: T,
+    meta: NoMeta,
+}
+
+impl<T> One<T> {
+    /// Put it into the envelope.
+    #[must_use]
+    pub fn new(data: T) -> Self {
+        Self { data, meta: NoMeta {} }
+    }
+}
+
 /// `{}`, literally.
 #[derive(Debug, Serialize)]
 struct NoMeta {}

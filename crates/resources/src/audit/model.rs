@@ -1,4 +1,4 @@
-use kernel::{CustomerId, GroupId};
+use kernel::{ChannelId, CustomerId, GroupId};
 
 /// A change, as its audit line names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,24 @@ impl Change {
     #[must_use]
     pub fn group_deleted(id: GroupId) -> Self {
         Self { action: "customer_group.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// Channels were added to the store, the first of them this one.
+    #[must_use]
+    pub fn channels_added(first: ChannelId) -> Self {
+        Self { action: "channel.added", subject: first.0, fields: String::new() }
+    }
+
+    /// Fields of a channel were changed.
+    #[must_use]
+    pub fn channel_updated(id: ChannelId, fields: &[&'static str]) -> Self {
+        Self { action: "channel.updated", subject: id.0, fields: fields.join(" ") }
+    }
+
+    /// Settings of customers were changed, on this channel or (0) for the store.
+    #[must_use]
+    pub fn settings_updated(channel: ChannelId, fields: &[&'static str]) -> Self {
+        Self { action: "settings.updated", subject: channel.0, fields: fields.join(" ") }
     }
 
     /// A customer's consent was declared.

@@ -10,15 +10,18 @@ pub enum Counter {
     /// Customer groups. Its row also stands for which of them there are: who changes a group holds it, who puts
     /// a customer into one shares it. Taken after the customers' row, where both are.
     CustomerGroup,
+    /// Channels, and their settings. Its numbers mean nothing: callers choose them. Taken last.
+    Channel,
 }
 
 impl Counter {
-    const ALL: [Self; 2] = [Self::Customer, Self::CustomerGroup];
+    const ALL: [Self; 3] = [Self::Customer, Self::CustomerGroup, Self::Channel];
 
     fn name(self) -> &'static str {
         match self {
             Self::Customer => "customer",
             Self::CustomerGroup => "customer_group",
+            Self::Channel => "channel",
         }
     }
 }

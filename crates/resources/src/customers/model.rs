@@ -140,6 +140,15 @@ impl Changes {
         self.said.group
     }
 
+    /// Every channel they name.
+    pub fn channels(&self) -> impl Iterator<Item = ChannelId> {
+        let access = match &self.said.access {
+            Some(Access::Channels(channels)) => Some(channels),
+            Some(Access::Global) | None => None,
+        };
+        self.said.origin_channel.into_iter().chain(access.into_iter().flatten().copied())
+    }
+
     /// Whether they could give the customer an address that another has: the e-mail, or who meets whom.
     #[must_use]
     pub fn touch_identity(&self) -> bool {
@@ -218,33 +227,37 @@ impl Customer {
     }
 
     /// Whether two accounts of a store may not both exist: one address, and a channel that would have to
-    /// guess which of them signs in (ruling 16).
+    /// guess which of them signs in (ruling 16). `open` are the channels that allow global logins.
     #[must_use]
-    pub fn clashes_with(&self, other: &Self) -> bool {
+    pub fn clashes_with(&self, other: &Self, open: &BTreeSet<ChannelId>) -> bool {
         self.id != other.id
             && self.email_key() == other.email_key()
-            && self.access.meets(&other.access)
+            && self.access.meets(&other.access, open)
     }
 }
 
 impl Access {
-    /// Whether some channel would let both sign in.
+    /// Whether this channel lets the customer sign in; `is_open` says whether it allows global logins.
     #[must_use]
-    pub fn meets(&self, other: &Self) -> bool {
+    pub fn admits(&self, channel: ChannelId, is_open: bool) -> bool {
+        match self {
+            Self::Global => is_open,
+            Self::Channels(channels) => channels.contains(&channel),
+        }
+    }
+
+    /// Whether some channel would let both sign in. Two with global access meet also while no channel is open
+    /// to them: one may become so.
+    #[must_use]
+    pub fn meets(&self, other: &Self, open: &BTreeSet<ChannelId>) -> bool {
         match (self, other) {
             (Self::Global, Self::Global) => true,
             (Self::Global, Self::Channels(channels)) | (Self::Channels(channels), Self::Global) => {
-                channels.iter().any(|channel| allows_global_logins(*channel))
+                !channels.is_disjoint(open)
             }
             (Self::Channels(left), Self::Channels(right)) => !left.is_disjoint(right),
         }
     }
-}
-
-/// Published: on by default only for the default storefront. Settings per channel come with an operation of
-/// their own; until then every channel has its default.
-fn allows_global_logins(channel: ChannelId) -> bool {
-    channel == DEFAULT_STOREFRONT
 }
 
 fn replace<T: Clone + PartialEq>(field: &mut T, said: Option<&T>) -> bool {
@@ -298,9 +311,11 @@ mod tests {
     fn accounts_meet_where_a_channel_lets_both_in() {
         #[track_caller]
         fn check(one: &[i64], other: &[i64], expected: bool) {
-            assert_eq!(access(one).meets(&access(other)), expected);
-            assert_eq!(access(other).meets(&access(one)), expected);
+            let open = [1, 4].map(ChannelId).into();
+            assert_eq!(access(one).meets(&access(other), &open), expected);
+            assert_eq!(access(other).meets(&access(one), &open), expected);
         }
+        check(&[], &[4], true);
         check(&[], &[], true);
         check(&[], &[1], true);
         check(&[], &[2], false);

@@ -6,13 +6,14 @@ use sql::{ReadTx, WriteTx};
 
 use super::{
     filter::{Filter, Key, Order, Part, Place, PlaceKey},
-    model::{Changes, Customer},
+    model::{Access, Changes, Customer},
     password, rows, standing,
 };
 use crate::{
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     outbox::{self, model::Event},
+    settings,
 };
 
 /// Some rows of a list, and what is known of the rest.
@@ -62,6 +63,7 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Ve
     }
     let hashes = hash_passwords(app, drafts.iter()).await?;
     let now = app.clock.now();
+    let channels_id = app.event_ids.next(now);
     let numbers: Vec<(i64, i64)> = draw(app, now, drafts.len());
     app.db
         .write(async |tx| {
@@ -72,6 +74,7 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Ve
             let mut made: Vec<_> =
                 drafts.iter().zip(ids).map(|(draft, id)| Customer::new(id, draft, now)).collect();
             standing::join(tx, caller.store, drafts, &mut made).await?;
+            standing::open_channels(tx, caller, drafts.iter(), channels_id, now).await?;
             refuse_clashes(tx, caller.store, made.iter()).await?;
             for ((customer, hash), (event_id, audit_id)) in made.iter().zip(&hashes).zip(&numbers) {
                 rows::insert(tx, caller.store, customer, hash.as_deref().unwrap_or_default())
@@ -106,7 +109,11 @@ pub async fn update(
     }
     let hashes = hash_passwords(app, changes.iter().map(|(_, changes)| changes)).await?;
     let now = app.clock.now();
-    let numbers = draw(app, now, changes.len());
+    let numbers = Numbers {
+        rows: draw(app, now, changes.len()),
+        access: draw(app, now, changes.len()),
+        channels: app.event_ids.next(now),
+    };
     app.db.write(async |tx| update_in(tx, caller, changes, &hashes, &numbers, now).await).await
 }
 
@@ -216,7 +223,7 @@ async fn update_in(
     caller: &Caller,
     changes: &[(CustomerId, Changes)],
     hashes: &[Option<String>],
-    numbers: &[(i64, i64)],
+    numbers: &Numbers,
     now: Timestamp,
 ) -> Result<Vec<Customer>> {
     // The counter before the customers: every writer that holds both takes them in this order.
@@ -225,8 +232,9 @@ async fn update_in(
     }
     let rows_said = changes.iter().map(|(_, changes)| changes);
     if rows_said.clone().any(|changes| standing::named_group(changes).is_some()) {
-        standing::share_groups(tx, caller.store, rows_said).await?;
+        standing::share_groups(tx, caller.store, rows_said.clone()).await?;
     }
+    standing::open_channels(tx, caller, rows_said, numbers.channels, now).await?;
     let ids: BTreeSet<CustomerId> = changes.iter().map(|(id, _)| *id).collect();
     let ids: Vec<CustomerId> = ids.into_iter().collect();
     let held = rows::lock(tx, caller.store, &ids).await?;
@@ -249,13 +257,18 @@ async fn update_in(
     let has_moved = |id: &CustomerId| differing.get(id).is_some_and(is_identity);
     let moved = changes.iter().filter(|(id, _)| has_moved(id)).map(|(id, _)| &customers[id]);
     refuse_clashes_among(tx, caller.store, moved, &customers).await?;
-    for ((id, fields), (event_id, audit_id)) in differing.iter().zip(numbers) {
+    let numbered = numbers.rows.iter().zip(&numbers.access);
+    for ((id, fields), ((event_id, audit_id), (access_id, _))) in differing.iter().zip(numbered) {
         let customer = customers.get_mut(id).expect("every changed customer is held");
         // A clock that is behind must not hide the change from those who ask what is newer.
         customer.modified_at = now.max(customer.modified_at);
         rows::update(tx, caller.store, customer).await?;
         outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerUpdated(*id), now)
             .await?;
+        if fields.contains("channel_ids") {
+            let event = access_updated(customer);
+            outbox::rows::publish(tx, caller.store, *access_id, event, now).await?;
+        }
         let fields: Vec<&'static str> = fields.iter().copied().collect();
         audit::rows::record(tx, caller, *audit_id, &Change::customer_updated(*id, &fields), now)
             .await?;
@@ -313,7 +326,18 @@ async fn refuse_clashes_among<'c>(
     let holders = rows::with_email_keys(tx, store, &keys).await?;
     let outside = holders.iter().filter(|holder| !batch.contains_key(&holder.id));
     let others: Vec<&Customer> = outside.chain(batch.values()).collect();
-    match moved.iter().find(|customer| others.iter().any(|other| customer.clashes_with(other))) {
+    let is_other = |customer: &&Customer| {
+        others
+            .iter()
+            .any(|other| other.id != customer.id && other.email_key() == customer.email_key())
+    };
+    if !moved.iter().any(is_other) {
+        return Ok(());
+    }
+    let open = settings::rows::open_to_everybody(tx, store).await?;
+    let clashes =
+        |customer: &&&Customer| others.iter().any(|other| customer.clashes_with(other, &open));
+    match moved.iter().find(clashes) {
         Some(customer) => Err(Error::Taken { field: "email", value: customer.email.clone() }),
         None => Ok(()),
     }
@@ -337,6 +361,25 @@ async fn hash_passwords(
 /// Hold the store's e-mail addresses, and with them its count of customers, until the transaction ends.
 async fn hold_addresses(tx: &mut WriteTx, store: StoreId) -> Result<()> {
     counters::hold(tx, store, Counter::Customer).await?.ok_or(Error::NotFound("store"))
+}
+
+/// What a change of the channels that let a customer sign in is told by.
+fn access_updated(customer: &Customer) -> Event {
+    let channels = match &customer.access {
+        Access::Global => None,
+        Access::Channels(channels) => Some(channels.iter().copied().collect()),
+    };
+    Event::CustomerAccessUpdated(customer.id, channels)
+}
+
+/// Numbers for what a batch of changes may record.
+struct Numbers {
+    /// The event and the audit line of each row.
+    rows: Vec<(i64, i64)>,
+    /// The event of each row that changes who may sign in where.
+    access: Vec<(i64, i64)>,
+    /// The audit line of channels that are named for the first time.
+    channels: i64,
 }
 
 /// Numbers for the event and the audit line of each row, before the transaction that may run twice.

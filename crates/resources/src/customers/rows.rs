@@ -50,6 +50,23 @@ pub async fn lock_members(
         .await
 }
 
+/// Whether two accounts with one address would meet on a channel, if it let everybody in. Looks through all who
+/// are bound to channels.
+pub async fn would_meet(tx: &mut ReadTx, store: StoreId, channel: ChannelId) -> Result<bool> {
+    let meeting: Option<()> = tx
+        .query(
+            "SELECT c.customer_id FROM customer c JOIN customer g
+                 ON g.store_id = c.store_id AND g.email_key = c.email_key AND g.channel_ids IS NULL
+             WHERE c.store_id = $1 AND c.channel_ids IS NOT NULL
+                 AND (' ' || c.channel_ids || ' ') LIKE $2 LIMIT 1",
+        )
+        .bind(store)
+        .bind(format!("% {} %", channel.0))
+        .fetch_optional()
+        .await?;
+    Ok(meeting.is_some())
+}
+
 /// Every customer of the store whose address folds to one of these keys.
 pub async fn with_email_keys(
     tx: &mut ReadTx,

@@ -28,7 +28,7 @@ pub enum CategoryAccess {
 }
 
 /// A discount that members get.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// The prices of a list, which then is the only rule.
     PriceList(i64),

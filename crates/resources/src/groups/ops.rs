@@ -11,6 +11,7 @@ use crate::{
     counters::rows::{self as counters, Counter},
     customers,
     outbox::{self, model::Event},
+    settings,
 };
 
 /// The group that matches, when the filter names one.
@@ -133,6 +134,7 @@ async fn delete_some(
     if i64::try_from(members.len()).is_ok_and(|found| found == AT_A_TIME) {
         return Ok(false);
     }
+    settings::rows::forget_group(tx, caller.store, id).await?;
     rows::delete(tx, caller.store, id).await?;
     counters::discount(tx, caller.store, Counter::CustomerGroup, 1).await?;
     audit::rows::record(tx, caller, last.1, &Change::group_deleted(id), now).await?;

@@ -34,6 +34,17 @@ pub const HELD: &[Held] = &[
              ORDER BY customer_group_id LIMIT $2)",
     },
     Held {
+        table: "channel",
+        delete_some: "DELETE FROM channel WHERE store_id = $1 AND channel_id IN
+            (SELECT channel_id FROM channel WHERE store_id = $1 ORDER BY channel_id LIMIT $2)",
+    },
+    Held {
+        table: "customer_settings",
+        delete_some: "DELETE FROM customer_settings WHERE store_id = $1 AND channel_id IN
+            (SELECT channel_id FROM customer_settings WHERE store_id = $1
+             ORDER BY channel_id LIMIT $2)",
+    },
+    Held {
         table: "outbox",
         delete_some: "DELETE FROM outbox WHERE store_id = $1 AND event_id IN
             (SELECT event_id FROM outbox WHERE store_id = $1 ORDER BY event_id LIMIT $2)",

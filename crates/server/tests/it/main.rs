@@ -2,6 +2,7 @@
 //! `CUSTODIA_TEST_POSTGRES` names; without it half of these fail.
 
 mod atomic;
+mod channels;
 mod consent;
 mod customers_v2;
 mod customers_v3;
@@ -13,6 +14,7 @@ mod passwords;
 mod races;
 mod refusals;
 mod robust;
+mod settings;
 mod stores;
 mod surface;
 mod tenants;

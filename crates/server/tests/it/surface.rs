@@ -8,7 +8,9 @@ use serde_json::json;
 use testkit::{Answer, Ask, Service, on_each_engine};
 
 /// Operations that are ours, or that clients ask for though no published document has them.
-const EXTRAS: [&str; 5] = [
+const EXTRAS: [&str; 7] = [
+    "GET /stores/{}/custodia/channels",
+    "PUT /stores/{}/custodia/channels/{}",
     "GET /stores/{}/v2/store",
     "GET /stores/{}/v2/time",
     "GET /time",
@@ -53,6 +55,10 @@ fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
             json!([{"email": "new@example.com", "first_name": "A", "last_name": "B"}])
         }
         ("PUT", Version::V3) if path.contains("consent") => json!({"allow": [], "deny": []}),
+        ("PUT", Version::V3) if path.contains("settings") => {
+            json!({"privacy_settings": {"policy_url": "https://example.com"}})
+        }
+        ("PUT", Version::Own) if path.contains("channels") => json!({"name": "New"}),
         ("PUT", Version::V3) => json!([{"id": 1, "company": "changed"}]),
         ("POST" | "PUT", Version::V2) if path.contains("customer_groups") => json!({"name": "New"}),
         ("POST", _) => json!({"email": "new@example.com", "first_name": "A", "last_name": "B"}),
@@ -466,7 +472,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 71;
+const MOST_MISSING: usize = 67;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {
