@@ -7,6 +7,7 @@ pub mod consent;
 pub mod counters;
 pub mod customers;
 pub mod groups;
+pub mod instruments;
 pub mod outbox;
 pub mod settings;
 pub mod stores;
@@ -23,7 +24,9 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = customers::v2::routes(routes);
     let routes = groups::v2::routes(routes);
     let routes = stores::v2::routes(routes);
-    channels::own::routes(routes)
+    let routes = instruments::v3::routes(routes);
+    let routes = channels::own::routes(routes);
+    instruments::own::routes(routes)
 }
 
 /// The schema, script by script, oldest first. A script that has been released is never changed.
@@ -37,6 +40,11 @@ pub const SCHEMA: &[Migration] = &[
     Migration {
         name: "0007_channels",
         text: include_str!("../schema/0007_channels.sql"),
+        postgres: None,
+    },
+    Migration {
+        name: "0008_instruments",
+        text: include_str!("../schema/0008_instruments.sql"),
         postgres: None,
     },
 ];

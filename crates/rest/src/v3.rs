@@ -183,6 +183,25 @@ impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Ids<N> {
     }
 }
 
+/// An id and then a name in a path after the store's hash.
+#[derive(Clone, Debug)]
+pub struct IdAndName(pub i64, pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdAndName {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let unreadable = || Failure::new(StatusCode::BAD_REQUEST, "Input is invalid");
+        let path = RawPathParams::from_request_parts(parts, state).await;
+        let path = path.map_err(|_| unreadable())?;
+        let mut path = path.iter().filter(|(name, _)| *name != "store_hash");
+        match (path.next(), path.next()) {
+            (Some((_, id)), Some((_, name))) => Ok(Self(parse_id(id)?, name.to_owned())),
+            _ => Err(unreadable()),
+        }
+    }
+}
+
 fn parse_id(text: &str) -> Result<i64, Failure> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

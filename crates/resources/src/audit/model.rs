@@ -66,6 +66,18 @@ impl Change {
         Self { action: "settings.updated", subject: channel.0, fields: fields.join(" ") }
     }
 
+    /// A customer was given a stored instrument, or one of theirs was changed.
+    #[must_use]
+    pub fn instrument_put(customer: CustomerId) -> Self {
+        Self { action: "stored_instrument.put", subject: customer.0, fields: String::new() }
+    }
+
+    /// A stored instrument was taken from a customer.
+    #[must_use]
+    pub fn instrument_deleted(customer: CustomerId) -> Self {
+        Self { action: "stored_instrument.deleted", subject: customer.0, fields: String::new() }
+    }
+
     /// A customer's consent was declared.
     #[must_use]
     pub fn consent_declared(id: CustomerId) -> Self {

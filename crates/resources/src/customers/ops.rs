@@ -12,6 +12,7 @@ use super::{
 use crate::{
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
+    instruments,
     outbox::{self, model::Event},
     settings,
 };
@@ -289,6 +290,7 @@ async fn delete_in(
     now: Timestamp,
 ) -> Result<Vec<CustomerId>> {
     let gone = rows::delete(tx, caller.store, ids).await?;
+    instruments::rows::delete_of(tx, caller.store, &gone).await?;
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
     for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {

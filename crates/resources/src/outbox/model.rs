@@ -11,6 +11,8 @@ pub enum Event {
     CustomerDeleted(CustomerId),
     /// The channels that let a customer sign in were changed; `None` is every one that allows global logins.
     CustomerAccessUpdated(CustomerId, Option<Vec<ChannelId>>),
+    /// Another of a customer's stored instruments is the default now, or none is.
+    DefaultInstrumentUpdated(CustomerId),
 }
 
 impl Event {
@@ -22,6 +24,9 @@ impl Event {
             Self::CustomerUpdated(_) => "store/customer/updated",
             Self::CustomerDeleted(_) => "store/customer/deleted",
             Self::CustomerAccessUpdated(..) => "store/customer/channel/login/access/updated",
+            Self::DefaultInstrumentUpdated(_) => {
+                "store/customer/payment/instrument/default/updated"
+            }
         }
     }
 
@@ -32,6 +37,7 @@ impl Event {
             Self::CustomerCreated(id)
             | Self::CustomerUpdated(id)
             | Self::CustomerDeleted(id)
+            | Self::DefaultInstrumentUpdated(id)
             | Self::CustomerAccessUpdated(id, _) => id.0,
         }
     }
@@ -40,7 +46,10 @@ impl Event {
     #[must_use]
     pub fn data(&self) -> String {
         match self {
-            Self::CustomerCreated(id) | Self::CustomerUpdated(id) | Self::CustomerDeleted(id) => {
+            Self::CustomerCreated(id)
+            | Self::CustomerUpdated(id)
+            | Self::CustomerDeleted(id)
+            | Self::DefaultInstrumentUpdated(id) => {
                 format!(r#"{{"type":"customer","id":{}}}"#, id.0)
             }
             Self::CustomerAccessUpdated(id, channels) => {

@@ -45,6 +45,12 @@ pub const HELD: &[Held] = &[
              ORDER BY channel_id LIMIT $2)",
     },
     Held {
+        table: "stored_instrument",
+        delete_some: "DELETE FROM stored_instrument WHERE store_id = $1 AND (customer_id, token) IN
+            (SELECT customer_id, token FROM stored_instrument WHERE store_id = $1
+             ORDER BY customer_id, token LIMIT $2)",
+    },
+    Held {
         table: "outbox",
         delete_some: "DELETE FROM outbox WHERE store_id = $1 AND event_id IN
             (SELECT event_id FROM outbox WHERE store_id = $1 ORDER BY event_id LIMIT $2)",

@@ -8,6 +8,7 @@ mod customers_v2;
 mod customers_v3;
 mod groups;
 mod headers;
+mod instruments;
 mod limits;
 mod pages;
 mod passwords;

@@ -8,7 +8,9 @@ use serde_json::json;
 use testkit::{Answer, Ask, Service, on_each_engine};
 
 /// Operations that are ours, or that clients ask for though no published document has them.
-const EXTRAS: [&str; 7] = [
+const EXTRAS: [&str; 9] = [
+    "PUT /stores/{}/custodia/customers/{}/stored-instruments/{}",
+    "DELETE /stores/{}/custodia/customers/{}/stored-instruments/{}",
     "GET /stores/{}/custodia/channels",
     "PUT /stores/{}/custodia/channels/{}",
     "GET /stores/{}/v2/store",
@@ -57,6 +59,9 @@ fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
         ("PUT", Version::V3) if path.contains("consent") => json!({"allow": [], "deny": []}),
         ("PUT", Version::V3) if path.contains("settings") => {
             json!({"privacy_settings": {"policy_url": "https://example.com"}})
+        }
+        ("PUT", Version::Own) if path.contains("stored-instruments") => {
+            json!({"type": "stored_paypal_account", "email": "ada@example.com"})
         }
         ("PUT", Version::Own) if path.contains("channels") => json!({"name": "New"}),
         ("PUT", Version::V3) => json!([{"id": 1, "company": "changed"}]),
@@ -407,6 +412,7 @@ fn scope_name(scope: Scope) -> &'static str {
         Scope::Public | Scope::AnyToken => "",
         Scope::CustomersRead => "store_v2_customers_read_only",
         Scope::CustomersModify => "store_v2_customers",
+        Scope::InstrumentsModify => "store_stored_payment_instruments",
         Scope::InstrumentsRead => "store_stored_payment_instruments_read_only",
     }
 }
@@ -472,7 +478,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 67;
+const MOST_MISSING: usize = 66;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {
