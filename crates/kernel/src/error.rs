@@ -34,6 +34,12 @@ pub enum Error {
         /// What it should have named.
         what: &'static str,
     },
+    /// Something was tried too often; it may be tried again later.
+    #[error("too soon: {seconds} s to wait")]
+    TooSoon {
+        /// How many whole seconds to wait, at least 1.
+        seconds: i64,
+    },
     /// The server cannot do this now, though nothing is wrong with the request: the disk is full, the
     /// database is away, a queue has no room.
     #[error("unavailable: {0}")]

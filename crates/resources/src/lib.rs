@@ -10,6 +10,7 @@ pub mod groups;
 pub mod instruments;
 pub mod outbox;
 pub mod settings;
+pub mod sign_in;
 pub mod stores;
 
 use rest::Routes;
@@ -26,7 +27,10 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = stores::v2::routes(routes);
     let routes = instruments::v3::routes(routes);
     let routes = channels::own::routes(routes);
-    instruments::own::routes(routes)
+    let routes = instruments::own::routes(routes);
+    let routes = sign_in::v3::routes(routes);
+    let routes = sign_in::v2::routes(routes);
+    customers::own::routes(routes)
 }
 
 /// The schema, script by script, oldest first. A script that has been released is never changed.
@@ -45,6 +49,11 @@ pub const SCHEMA: &[Migration] = &[
     Migration {
         name: "0008_instruments",
         text: include_str!("../schema/0008_instruments.sql"),
+        postgres: None,
+    },
+    Migration {
+        name: "0009_sign_in",
+        text: include_str!("../schema/0009_sign_in.sql"),
         postgres: None,
     },
 ];

@@ -80,12 +80,19 @@ pub struct Failure {
     title: String,
     errors: BTreeMap<String, String>,
     cause: Option<String>,
+    retry_after: Option<i64>,
 }
 
 impl Failure {
     /// A failure without details.
     pub fn new(status: StatusCode, title: impl Into<String>) -> Self {
-        Self { status, title: title.into(), errors: BTreeMap::new(), cause: None }
+        Self {
+            status,
+            title: title.into(),
+            errors: BTreeMap::new(),
+            cause: None,
+            retry_after: None,
+        }
     }
 
     /// A body that is not what the operation reads, with the fields at fault (none when it is not JSON).
@@ -125,6 +132,10 @@ impl<E: Into<Error>> From<E> for Failure {
                 faults.add(format!("{index}.id"), format!("invalid {what} ID"));
                 Self::unreadable(faults)
             }
+            Error::TooSoon { seconds } => Self {
+                retry_after: Some(seconds),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests")
+            },
             Error::Unavailable(cause) => Self {
                 cause: Some(cause.to_string()),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
@@ -154,6 +165,7 @@ impl IntoResponse for Failure {
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = answer::json(self.status, body);
+        answer::retry_after(&mut response, self.retry_after);
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(cause));
         }

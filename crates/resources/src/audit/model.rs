@@ -78,6 +78,12 @@ impl Change {
         Self { action: "stored_instrument.deleted", subject: customer.0, fields: String::new() }
     }
 
+    /// A password that another system had hashed was hashed anew, at its first use.
+    #[must_use]
+    pub fn password_rehashed(id: CustomerId) -> Self {
+        Self { action: "customer.password_rehashed", subject: id.0, fields: String::new() }
+    }
+
     /// A customer's consent was declared.
     #[must_use]
     pub fn consent_declared(id: CustomerId) -> Self {

@@ -12,16 +12,19 @@ pub enum Counter {
     CustomerGroup,
     /// Channels, and their settings. Its numbers mean nothing: callers choose them. Taken last.
     Channel,
+    /// Addresses whose attempts to sign in are remembered. Its numbers mean nothing.
+    SignIn,
 }
 
 impl Counter {
-    const ALL: [Self; 3] = [Self::Customer, Self::CustomerGroup, Self::Channel];
+    const ALL: [Self; 4] = [Self::Customer, Self::CustomerGroup, Self::Channel, Self::SignIn];
 
     fn name(self) -> &'static str {
         match self {
             Self::Customer => "customer",
             Self::CustomerGroup => "customer_group",
             Self::Channel => "channel",
+            Self::SignIn => "sign_in",
         }
     }
 }

@@ -6,6 +6,7 @@ use sql::{ReadTx, WriteTx};
 
 use super::{
     filter::{Filter, Key, Order, Part, Place, PlaceKey},
+    foreign_hash::ForeignHash,
     model::{Access, Changes, Customer},
     password, rows, standing,
 };
@@ -116,6 +117,34 @@ pub async fn update(
         channels: app.event_ids.next(now),
     };
     app.db.write(async |tx| update_in(tx, caller, changes, &hashes, &numbers, now).await).await
+}
+
+/// Give a customer the hash of their password that another system kept. The same one again changes nothing.
+pub async fn set_password_hash(
+    app: &App,
+    caller: &Caller,
+    id: CustomerId,
+    hash: &ForeignHash,
+) -> Result<()> {
+    let now = app.clock.now();
+    let (event_id, audit_id) = (app.event_ids.next(now), app.event_ids.next(now));
+    app.db
+        .write(async |tx| {
+            let mut held = rows::lock(tx, caller.store, &[id]).await?;
+            let mut customer = held.pop().ok_or(Error::NotFound("customer"))?;
+            if rows::password_of(tx, caller.store, id).await?.as_deref() == Some(hash.text()) {
+                return Ok(());
+            }
+            rows::set_password(tx, caller.store, id, hash.text()).await?;
+            customer.modified_at = now.max(customer.modified_at);
+            rows::update(tx, caller.store, &customer).await?;
+            let event = Event::CustomerUpdated(id);
+            outbox::rows::publish(tx, caller.store, event_id, event, now).await?;
+            let change = Change::customer_updated(id, &["password"]);
+            audit::rows::record(tx, caller, audit_id, &change, now).await?;
+            Ok(())
+        })
+        .await
 }
 
 /// Delete those of these customers that there are, and tell which those were.

@@ -271,6 +271,72 @@ pub async fn set_password(
     Ok(())
 }
 
+/// What is kept of a customer's password, empty while none is set; `None` when there is no such customer.
+pub async fn password_of(
+    tx: &mut ReadTx,
+    store: StoreId,
+    id: CustomerId,
+) -> Result<Option<String>> {
+    let kept: Option<(String,)> = tx
+        .query("SELECT password_hash FROM customer WHERE store_id = $1 AND customer_id = $2")
+        .bind(store)
+        .bind(id)
+        .fetch_optional()
+        .await?;
+    Ok(kept.map(|(kept,)| kept))
+}
+
+/// Who has this address, where they may sign in, and what is kept of their passwords; oldest first.
+pub async fn sign_ins(
+    tx: &mut ReadTx,
+    store: StoreId,
+    email_key: &str,
+) -> Result<Vec<(CustomerId, Access, String)>> {
+    let found: Vec<SignIn> = tx
+        .query(
+            "SELECT customer_id, channel_ids, password_hash FROM customer
+             WHERE store_id = $1 AND email_key = $2 ORDER BY customer_id",
+        )
+        .bind(store)
+        .bind(email_key)
+        .fetch_all()
+        .await?;
+    Ok(found.into_iter().map(|SignIn(id, access, hash)| (id, access, hash)).collect())
+}
+
+struct SignIn(CustomerId, Access, String);
+
+impl FromRow for SignIn {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let channels: Option<Channels> = row.get("channel_ids")?;
+        let access =
+            channels.map_or(Access::Global, |Channels(channels)| Access::Channels(channels));
+        Ok(Self(row.get("customer_id")?, access, row.get("password_hash")?))
+    }
+}
+
+/// Replace what is kept of a password, unless it has been changed meanwhile; whether it was replaced.
+pub async fn exchange_password(
+    tx: &mut WriteTx,
+    store: StoreId,
+    id: CustomerId,
+    before: &str,
+    after: &str,
+) -> Result<bool> {
+    let changed = tx
+        .query(
+            "UPDATE customer SET password_hash = $4
+             WHERE store_id = $1 AND customer_id = $2 AND password_hash = $3",
+        )
+        .bind(store)
+        .bind(id)
+        .bind(before)
+        .bind(after)
+        .execute()
+        .await?;
+    Ok(changed > 0)
+}
+
 /// Remove those of these customers that there are; their ids, ascending.
 pub async fn delete(
     tx: &mut WriteTx,

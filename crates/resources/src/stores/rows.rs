@@ -51,6 +51,11 @@ pub const HELD: &[Held] = &[
              ORDER BY customer_id, token LIMIT $2)",
     },
     Held {
+        table: "sign_in_attempt",
+        delete_some: "DELETE FROM sign_in_attempt WHERE store_id = $1 AND subject IN
+            (SELECT subject FROM sign_in_attempt WHERE store_id = $1 ORDER BY subject LIMIT $2)",
+    },
+    Held {
         table: "outbox",
         delete_some: "DELETE FROM outbox WHERE store_id = $1 AND event_id IN
             (SELECT event_id FROM outbox WHERE store_id = $1 ORDER BY event_id LIMIT $2)",

@@ -16,6 +16,7 @@ mod races;
 mod refusals;
 mod robust;
 mod settings;
+mod sign_in;
 mod stores;
 mod surface;
 mod tenants;

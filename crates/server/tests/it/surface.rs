@@ -8,7 +8,8 @@ use serde_json::json;
 use testkit::{Answer, Ask, Service, on_each_engine};
 
 /// Operations that are ours, or that clients ask for though no published document has them.
-const EXTRAS: [&str; 9] = [
+const EXTRAS: [&str; 10] = [
+    "PUT /stores/{}/custodia/customers/{}/password-hash",
     "PUT /stores/{}/custodia/customers/{}/stored-instruments/{}",
     "DELETE /stores/{}/custodia/customers/{}/stored-instruments/{}",
     "GET /stores/{}/custodia/channels",
@@ -53,6 +54,13 @@ fn path_at(store: &str, operation: &Operation) -> String {
 /// A request that would do something, were it let in.
 fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
     let body = match (operation.method.as_str(), operation.version) {
+        ("POST", Version::V3) if path.contains("validate") => {
+            json!({"email": "ada@example.com", "password": "hunter22"})
+        }
+        ("POST", Version::V2) if path.contains("validate") => json!({"password": "hunter22"}),
+        ("PUT", Version::Own) if path.contains("password-hash") => {
+            json!({"password_hash": "$2b$04$abcdefghijklmnopqrstuunBMgByaIAZYuFgMUjBx8aaeU/9We5xa"})
+        }
         ("POST", Version::V3) => {
             json!([{"email": "new@example.com", "first_name": "A", "last_name": "B"}])
         }
@@ -478,7 +486,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 66;
+const MOST_MISSING: usize = 64;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {
