@@ -37,6 +37,12 @@ pub enum Error {
     /// Rows clash with what is there, or with each other; each by its path.
     #[error("in conflict with what is there")]
     Conflict(Violations),
+    /// Something was tried too often; it may be tried again later.
+    #[error("too soon: {seconds} s to wait")]
+    TooSoon {
+        /// How many whole seconds to wait, at least 1.
+        seconds: i64,
+    },
     /// The server cannot do this now, though nothing is wrong with the request: the disk is full, the
     /// database is away, a queue has no room.
     #[error("unavailable: {0}")]

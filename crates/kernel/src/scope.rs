@@ -11,6 +11,8 @@ pub enum Scope {
     CustomersModify,
     /// `store_stored_payment_instruments_read_only`; whoever may modify may also read.
     InstrumentsRead,
+    /// `store_stored_payment_instruments`.
+    InstrumentsModify,
 }
 
 /// The OAuth scopes an API account has been given.
@@ -50,6 +52,7 @@ impl Grants {
             Scope::Public | Scope::AnyToken => true,
             Scope::CustomersModify => self.0 & 0b0001 != 0,
             Scope::CustomersRead => self.0 & 0b0011 != 0,
+            Scope::InstrumentsModify => self.0 & 0b0100 != 0,
             Scope::InstrumentsRead => self.0 & 0b1100 != 0,
         }
     }
@@ -65,7 +68,7 @@ mod tests {
         let read = Grants::from_names(["store_v2_customers_read_only"]).unwrap();
         assert!(modify.allow(Scope::CustomersRead) && modify.allow(Scope::CustomersModify));
         assert!(read.allow(Scope::CustomersRead) && !read.allow(Scope::CustomersModify));
-        assert!(!modify.allow(Scope::InstrumentsRead));
+        assert!(!modify.allow(Scope::InstrumentsRead) && !modify.allow(Scope::InstrumentsModify));
         assert_eq!(Grants::from_names(["store_v2_orders"]), Err("store_v2_orders"));
         assert_eq!(modify.names().collect::<Vec<_>>(), ["store_v2_customers"]);
     }

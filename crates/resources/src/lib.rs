@@ -3,10 +3,15 @@
 
 pub mod addresses;
 pub mod audit;
+pub mod channels;
 pub mod consent;
 pub mod counters;
 pub mod customers;
+pub mod groups;
+pub mod instruments;
 pub mod outbox;
+pub mod settings;
+pub mod sign_in;
 pub mod stores;
 pub mod subscribers;
 pub mod wishlists;
@@ -19,18 +24,30 @@ use sql::Migration;
 pub fn routes(routes: Routes) -> Routes {
     let routes = customers::v3::routes(routes);
     let routes = consent::v3::routes(routes);
+    let routes = addresses::v3::routes(routes);
+    let routes = settings::v3::routes(routes);
+    let routes = instruments::v3::routes(routes);
+    let routes = sign_in::v3::routes(routes);
     let routes = subscribers::v3::routes(routes);
     let routes = wishlists::v3::routes(routes);
     let routes = customers::v2::routes(routes);
-    let routes = addresses::v3::routes(routes);
     let routes = addresses::v2::routes(routes);
-    stores::v2::routes(routes)
+    let routes = sign_in::v2::routes(routes);
+    let routes = groups::v2::routes(routes);
+    let routes = stores::v2::routes(routes);
+    let routes = channels::own::routes(routes);
+    let routes = instruments::own::routes(routes);
+    customers::own::routes(routes)
 }
 
 /// The schema, script by script, oldest first. A script that has been released is never changed.
 pub const SCHEMA: &[Migration] = &[
     script("0001_init", include_str!("../schema/0001_init.sql")),
     script("0002_addresses", include_str!("../schema/0002_addresses.sql")),
+    script("0006_groups", include_str!("../schema/0006_groups.sql")),
+    script("0007_channels", include_str!("../schema/0007_channels.sql")),
+    script("0008_instruments", include_str!("../schema/0008_instruments.sql")),
+    script("0009_sign_in", include_str!("../schema/0009_sign_in.sql")),
     script("0010_subscribers", include_str!("../schema/0010_subscribers.sql")),
     script("0011_wishlists", include_str!("../schema/0011_wishlists.sql")),
 ];

@@ -43,5 +43,12 @@ pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response {
     response
 }
 
+/// Say how many seconds to wait, where there is something to wait for.
+pub(crate) fn retry_after(response: &mut Response, seconds: Option<i64>) {
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert("x-retry-after", HeaderValue::from(seconds));
+    }
+}
+
 /// As many as an answer ever has: the map does not grow, which would hash each name again.
 const HEADERS: usize = 12;

@@ -4,7 +4,7 @@ use access::{Tokens, rate::Limiter};
 use kernel::{Chance, Clock, EventIds};
 use sql::Db;
 
-use crate::Labour;
+use crate::{Labour, Turns};
 
 /// What every handler may reach. Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +26,8 @@ pub struct Parts {
     pub limiter: Limiter,
     /// Where work goes that would keep an async worker from its other requests.
     pub labour: Labour,
+    /// Who does what one at a time.
+    pub turns: Turns,
     /// What an operator may choose.
     pub settings: Settings,
 }
@@ -58,6 +60,7 @@ impl App {
             tokens: Tokens::load(db.clone()).await?,
             limiter: Limiter::default(),
             labour: Labour::default(),
+            turns: Turns::default(),
             db,
             clock,
             chance,

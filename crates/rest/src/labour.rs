@@ -1,4 +1,11 @@
-use std::{num::NonZeroUsize, sync::Arc, thread};
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
 
 use kernel::{Error, Result};
 use tokio::{sync::Semaphore, task::spawn_blocking};
@@ -9,6 +16,7 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 pub struct Labour {
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    begun: Arc<AtomicU64>,
 }
 
 impl Default for Labour {
@@ -17,6 +25,7 @@ impl Default for Labour {
         Self {
             running: Arc::new(Semaphore::new(processors)),
             waiting: Arc::new(Semaphore::new(QUEUE)),
+            begun: Arc::default(),
         }
     }
 }
@@ -33,12 +42,19 @@ impl Labour {
         let queued = queued
             .map_err(|_| Error::Unavailable("too many password hashes are waiting".into()))?;
         let place = Arc::clone(&self.running).acquire_owned().await.map_err(Error::internal)?;
+        self.begun.fetch_add(1, Ordering::Relaxed);
         let done = spawn_blocking(move || {
             let value = work();
             drop((place, queued));
             value
         });
         done.await.map_err(Error::internal)
+    }
+
+    /// How many pieces of work were begun: what requests cost can be compared by it.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
     }
 }
 

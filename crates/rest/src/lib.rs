@@ -9,6 +9,7 @@ mod body;
 mod labour;
 mod query;
 mod routes;
+mod turns;
 
 pub mod json;
 pub mod v2;
@@ -21,4 +22,5 @@ pub use self::{
     app::{App, Parts, Settings},
     labour::Labour,
     routes::{Operation, Routes, Version},
+    turns::Turns,
 };

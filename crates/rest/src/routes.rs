@@ -99,28 +99,17 @@ impl Routes {
         self.on(Method::DELETE, path, scope, handler)
     }
 
-    /// Answer `PUT`, at most `most` at once for one account.
+    /// Answer a method, at most `most` at once for one account (ruling 24).
     #[must_use]
-    pub fn put_at_once<T: 'static>(
+    pub fn at_once<T: 'static>(
         self,
         most: u32,
+        method: Method,
         path: &str,
         scope: Scope,
         handler: impl Handler<T, App>,
     ) -> Self {
-        self.mount(Method::PUT, path, scope, Some(most), handler)
-    }
-
-    /// Answer `POST`, at most `most` at once for one account.
-    #[must_use]
-    pub fn post_at_once<T: 'static>(
-        self,
-        most: u32,
-        path: &str,
-        scope: Scope,
-        handler: impl Handler<T, App>,
-    ) -> Self {
-        self.mount(Method::POST, path, scope, Some(most), handler)
+        self.mount(method, path, scope, Some(most), handler)
     }
 
     /// The router, and every operation it answers.

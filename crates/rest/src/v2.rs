@@ -80,12 +80,13 @@ pub struct Failure {
     message: String,
     reason: Option<&'static str>,
     cause: Option<String>,
+    retry_after: Option<i64>,
 }
 
 impl Failure {
     /// A failure without details.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), reason: None, cause: None }
+        Self { status, message: message.into(), reason: None, cause: None, retry_after: None }
     }
 
     /// A field whose value cannot be (recorded: `The field 'email' is invalid.`).
@@ -131,6 +132,10 @@ impl<E: Into<Error>> From<E> for Failure {
             Error::Conflict(_) => {
                 Self::new(StatusCode::CONFLICT, "The request is in conflict with what is there.")
             }
+            Error::TooSoon { seconds } => Self {
+                retry_after: Some(seconds),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests")
+            },
             Error::Unavailable(cause) => Self {
                 cause: Some(cause.to_string()),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "The service is unavailable.")
@@ -159,6 +164,7 @@ impl IntoResponse for Failure {
         let details = self.reason.map(|invalid_reason| Details { invalid_reason });
         let item = Item { status: self.status.as_u16(), message: self.message, details };
         let mut response = answer::json(self.status, to_vec(&[item]).unwrap_or_default());
+        answer::retry_after(&mut response, self.retry_after);
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(cause));
         }

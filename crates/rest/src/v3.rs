@@ -97,12 +97,20 @@ pub struct Failure {
     /// How many rows were refused, where the resource tells refusals in the envelope of a batch.
     of_rows: Option<usize>,
     cause: Option<String>,
+    retry_after: Option<i64>,
 }
 
 impl Failure {
     /// A failure without details.
     pub fn new(status: StatusCode, title: impl Into<String>) -> Self {
-        Self { status, title: title.into(), errors: BTreeMap::new(), of_rows: None, cause: None }
+        Self {
+            status,
+            title: title.into(),
+            errors: BTreeMap::new(),
+            of_rows: None,
+            cause: None,
+            retry_after: None,
+        }
     }
 
     /// A body that is not what the operation reads, with the fields at fault (none when it is not JSON).
@@ -159,6 +167,10 @@ impl<E: Into<Error>> From<E> for Failure {
                 errors: faults.into_map(),
                 ..Self::new(StatusCode::CONFLICT, "The request is in conflict with what is there.")
             },
+            Error::TooSoon { seconds } => Self {
+                retry_after: Some(seconds),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests")
+            },
             Error::Unavailable(cause) => Self {
                 cause: Some(cause.to_string()),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
@@ -208,6 +220,7 @@ impl IntoResponse for Failure {
         };
         let body = body.unwrap_or_default();
         let mut response = answer::json(self.status, body);
+        answer::retry_after(&mut response, self.retry_after);
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(cause));
         }
@@ -251,6 +264,25 @@ impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Uuids<N> {
         let uuids: Result<Vec<Uuid>, _> = texts.map(str::parse).collect();
         let uuids = uuids.map_err(|_| invalid())?.try_into();
         uuids.map(Self).map_err(|_| invalid())
+    }
+}
+
+/// An id and then a name in a path after the store's hash.
+#[derive(Clone, Debug)]
+pub struct IdAndName(pub i64, pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdAndName {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let unreadable = || Failure::new(StatusCode::BAD_REQUEST, "Input is invalid");
+        let path = RawPathParams::from_request_parts(parts, state).await;
+        let path = path.map_err(|_| unreadable())?;
+        let mut path = path.iter().filter(|(name, _)| *name != "store_hash");
+        match (path.next(), path.next()) {
+            (Some((_, id)), Some((_, name))) => Ok(Self(parse_id(id)?, name.to_owned())),
+            _ => Err(unreadable()),
+        }
     }
 }
 

@@ -148,7 +148,14 @@ impl WriteTx {
         if self.is_postgres() { " FOR UPDATE" } else { "" }
     }
 
-    /// The same, but rows that another transaction holds are passed over rather than waited for.
+    /// The same, but others may hold the rows so too: what is read stays as it is, and nobody waits for
+    /// another who only relies on it.
+    #[must_use]
+    pub fn for_share(&self) -> &'static str {
+        if self.is_postgres() { " FOR SHARE" } else { "" }
+    }
+
+    /// As [`Self::for_update`], but rows that another transaction holds are passed over rather than waited for.
     #[must_use]
     pub fn skip_locked(&self) -> &'static str {
         if self.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }

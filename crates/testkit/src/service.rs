@@ -25,10 +25,10 @@ pub const NOON: Timestamp = Timestamp::from_seconds(1_717_243_200);
 ///
 /// | token | may |
 /// |---|---|
-/// | `modify` | change and read customers of acme |
-/// | `read` | read customers of acme |
+/// | `modify` | change and read customers of acme, and their instruments |
+/// | `read` | read customers of acme, and their instruments |
 /// | `scopeless` | nothing in particular at acme |
-/// | `other` | change and read customers of zenith |
+/// | `other` | change and read customers of zenith, and their instruments |
 #[derive(Clone)]
 pub struct Service(Arc<Inside>);
 
@@ -192,8 +192,12 @@ where
 }
 
 const ACTORS: [(&str, &str, &[&str]); 4] = [
-    ("modify", "acme", &["store_v2_customers"]),
-    ("read", "acme", &["store_v2_customers_read_only"]),
-    ("scopeless", "acme", &["store_stored_payment_instruments"]),
-    ("other", "zenith", &["store_v2_customers"]),
+    ("modify", "acme", &["store_v2_customers", "store_stored_payment_instruments"]),
+    (
+        "read",
+        "acme",
+        &["store_v2_customers_read_only", "store_stored_payment_instruments_read_only"],
+    ),
+    ("scopeless", "acme", &[]),
+    ("other", "zenith", &["store_v2_customers", "store_stored_payment_instruments"]),
 ];

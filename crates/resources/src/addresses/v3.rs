@@ -1,6 +1,6 @@
 //! `GET`, `POST`, `PUT` and `DELETE /v3/customers/addresses`, and the addresses that a V3 customer shows.
 
-use axum::{Extension, extract::State};
+use axum::{Extension, extract::State, http::Method};
 use kernel::{AddressId, CustomerId, Error, Scope, Violations, fold};
 use rest::{
     App, Caller, NoContent, Routes,
@@ -21,8 +21,8 @@ pub fn routes(routes: Routes) -> Routes {
     routes
         .v3()
         .get(PATH, Scope::CustomersRead, list)
-        .post_at_once(10, PATH, Scope::CustomersModify, create)
-        .put_at_once(3, PATH, Scope::CustomersModify, update)
+        .at_once(10, Method::POST, PATH, Scope::CustomersModify, create)
+        .at_once(3, Method::PUT, PATH, Scope::CustomersModify, update)
         .delete(PATH, Scope::CustomersModify, delete)
 }
 

@@ -1,4 +1,4 @@
-use kernel::{AddressId, CustomerId, SubscriberId, WishlistId};
+use kernel::{AddressId, ChannelId, CustomerId, GroupId, SubscriberId, WishlistId};
 
 /// A change, as its audit line names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,60 @@ impl Change {
     #[must_use]
     pub fn address_deleted(id: AddressId) -> Self {
         Self { action: "address.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// A customer group was made.
+    #[must_use]
+    pub fn group_created(id: GroupId) -> Self {
+        Self { action: "customer_group.created", subject: id.0, fields: String::new() }
+    }
+
+    /// Fields of a customer group were changed.
+    #[must_use]
+    pub fn group_updated(id: GroupId, fields: &[&'static str]) -> Self {
+        Self { action: "customer_group.updated", subject: id.0, fields: fields.join(" ") }
+    }
+
+    /// A customer group was deleted.
+    #[must_use]
+    pub fn group_deleted(id: GroupId) -> Self {
+        Self { action: "customer_group.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// Channels were added to the store, the first of them this one.
+    #[must_use]
+    pub fn channels_added(first: ChannelId) -> Self {
+        Self { action: "channel.added", subject: first.0, fields: String::new() }
+    }
+
+    /// Fields of a channel were changed.
+    #[must_use]
+    pub fn channel_updated(id: ChannelId, fields: &[&'static str]) -> Self {
+        Self { action: "channel.updated", subject: id.0, fields: fields.join(" ") }
+    }
+
+    /// Settings of customers were changed, on this channel or (0) for the store.
+    #[must_use]
+    pub fn settings_updated(channel: ChannelId, fields: &[&'static str]) -> Self {
+        Self { action: "settings.updated", subject: channel.0, fields: fields.join(" ") }
+    }
+
+    /// A customer was given a stored instrument, or one of theirs was changed.
+    #[must_use]
+    pub fn instrument_put(customer: CustomerId) -> Self {
+        Self { action: "stored_instrument.put", subject: customer.0, fields: String::new() }
+    }
+
+    /// A stored instrument was taken from a customer.
+    #[must_use]
+    pub fn instrument_deleted(customer: CustomerId) -> Self {
+        Self { action: "stored_instrument.deleted", subject: customer.0, fields: String::new() }
+    }
+
+    /// A password that another system had hashed was hashed anew, at its first use.
+    #[must_use]
+    pub fn password_rehashed(id: CustomerId) -> Self {
+        Self { action: "customer.password_rehashed", subject: id.0, fields: String::new() }
     }
 
     /// A customer's consent was declared.

@@ -15,12 +15,27 @@ pub enum Counter {
     Wishlist,
     /// Items of wishlists.
     WishlistItem,
+    /// Customer groups. Its row also stands for which of them there are: who changes a group holds it, who puts
+    /// a customer into one shares it. Taken after the customers' row, where both are.
+    CustomerGroup,
+    /// Channels, and their settings. Its numbers mean nothing: callers choose them. Taken last.
+    Channel,
+    /// Addresses whose attempts to sign in are remembered. Its numbers mean nothing.
+    SignIn,
 }
 
 impl Counter {
     /// In the order in which who needs several takes them.
-    const ALL: [Self; 5] =
-        [Self::Customer, Self::Address, Self::Subscriber, Self::Wishlist, Self::WishlistItem];
+    const ALL: [Self; 8] = [
+        Self::Customer,
+        Self::Address,
+        Self::Subscriber,
+        Self::Wishlist,
+        Self::WishlistItem,
+        Self::CustomerGroup,
+        Self::Channel,
+        Self::SignIn,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -29,6 +44,9 @@ impl Counter {
             Self::Subscriber => "subscriber",
             Self::Wishlist => "wishlist",
             Self::WishlistItem => "wishlist_item",
+            Self::CustomerGroup => "customer_group",
+            Self::Channel => "channel",
+            Self::SignIn => "sign_in",
         }
     }
 }
@@ -74,6 +92,20 @@ pub async fn hold(tx: &mut WriteTx, store: StoreId, counter: Counter) -> Result<
         .bind(counter.name())
         .fetch_optional()
         .await
+}
+
+/// Hold the counter's row together with others who share it, until the transaction ends: nobody takes a number
+/// meanwhile, or counts one out. How many there are; `None` when the store is gone.
+pub async fn share(tx: &mut WriteTx, store: StoreId, counter: Counter) -> Result<Option<i64>> {
+    let for_share = tx.for_share();
+    let live: Option<(i64,)> = tx
+        .query("SELECT live FROM counter WHERE store_id = $1 AND name = $2")
+        .push(for_share)
+        .bind(store)
+        .bind(counter.name())
+        .fetch_optional()
+        .await?;
+    Ok(live.map(|(live,)| live))
 }
 
 /// Count `count` of them out, which have been deleted.

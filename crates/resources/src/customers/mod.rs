@@ -3,9 +3,12 @@
 //! V3 and V2 show the same customers in two languages; both files are thin over the same `ops` and `model`.
 
 pub mod filter;
+pub mod foreign_hash;
 pub mod model;
 pub mod ops;
+pub mod own;
 pub mod password;
 pub mod rows;
+pub mod standing;
 pub mod v2;
 pub mod v3;

@@ -103,8 +103,8 @@ impl Changes {
         if said.notes.as_ref().is_some_and(|notes| notes.len() > MOST_NOTES) {
             faults.add("notes", format!("must be at most {MOST_NOTES} bytes long"));
         }
-        if said.group.is_some_and(|group| group.0 != 0) {
-            // Groups come with an operation of their own; until then no store has one.
+        if said.group.is_some_and(|group| group.0 < 0) {
+            // Whether there is such a group is asked where it is held: customers::standing.
             faults.add("customer_group_id", "no such customer group");
         }
         if said.store_credit.is_some_and(|credit| !(Money(0)..=MOST_CREDIT).contains(&credit)) {
@@ -134,6 +134,21 @@ impl Changes {
     #[must_use]
     pub fn password(&self) -> Option<&Password> {
         self.said.password.as_ref()
+    }
+
+    /// Which group they put the customer into, if they say so; 0 is none.
+    #[must_use]
+    pub fn group(&self) -> Option<GroupId> {
+        self.said.group
+    }
+
+    /// Every channel they name.
+    pub fn channels(&self) -> impl Iterator<Item = ChannelId> {
+        let access = match &self.said.access {
+            Some(Access::Channels(channels)) => Some(channels),
+            Some(Access::Global) | None => None,
+        };
+        self.said.origin_channel.into_iter().chain(access.into_iter().flatten().copied())
     }
 
     /// Whether they could give the customer an address that another has: the e-mail, or who meets whom.
@@ -214,33 +229,37 @@ impl Customer {
     }
 
     /// Whether two accounts of a store may not both exist: one address, and a channel that would have to
-    /// guess which of them signs in (ruling 16).
+    /// guess which of them signs in (ruling 16). `open` are the channels that allow global logins.
     #[must_use]
-    pub fn clashes_with(&self, other: &Self) -> bool {
+    pub fn clashes_with(&self, other: &Self, open: &BTreeSet<ChannelId>) -> bool {
         self.id != other.id
             && self.email_key() == other.email_key()
-            && self.access.meets(&other.access)
+            && self.access.meets(&other.access, open)
     }
 }
 
 impl Access {
-    /// Whether some channel would let both sign in.
+    /// Whether this channel lets the customer sign in; `is_open` says whether it allows global logins.
     #[must_use]
-    pub fn meets(&self, other: &Self) -> bool {
+    pub fn admits(&self, channel: ChannelId, is_open: bool) -> bool {
+        match self {
+            Self::Global => is_open,
+            Self::Channels(channels) => channels.contains(&channel),
+        }
+    }
+
+    /// Whether some channel would let both sign in. Two with global access meet also while no channel is open
+    /// to them: one may become so.
+    #[must_use]
+    pub fn meets(&self, other: &Self, open: &BTreeSet<ChannelId>) -> bool {
         match (self, other) {
             (Self::Global, Self::Global) => true,
             (Self::Global, Self::Channels(channels)) | (Self::Channels(channels), Self::Global) => {
-                channels.iter().any(|channel| allows_global_logins(*channel))
+                !channels.is_disjoint(open)
             }
             (Self::Channels(left), Self::Channels(right)) => !left.is_disjoint(right),
         }
     }
-}
-
-/// Published: on by default only for the default storefront. Settings per channel come with an operation of
-/// their own; until then every channel has its default.
-fn allows_global_logins(channel: ChannelId) -> bool {
-    channel == DEFAULT_STOREFRONT
 }
 
 fn replace<T: Clone + PartialEq>(field: &mut T, said: Option<&T>) -> bool {
@@ -284,9 +303,11 @@ mod tests {
     fn accounts_meet_where_a_channel_lets_both_in() {
         #[track_caller]
         fn check(one: &[i64], other: &[i64], expected: bool) {
-            assert_eq!(access(one).meets(&access(other)), expected);
-            assert_eq!(access(other).meets(&access(one)), expected);
+            let open = [1, 4].map(ChannelId).into();
+            assert_eq!(access(one).meets(&access(other), &open), expected);
+            assert_eq!(access(other).meets(&access(one), &open), expected);
         }
+        check(&[], &[4], true);
         check(&[], &[], true);
         check(&[], &[1], true);
         check(&[], &[2], false);

@@ -6,8 +6,9 @@ use sql::{ReadTx, WriteTx};
 
 use super::{
     filter::{Filter, Key, Order, Part, Place, PlaceKey},
-    model::{Changes, Customer},
-    password, rows,
+    foreign_hash::ForeignHash,
+    model::{Access, Changes, Customer},
+    password, rows, standing,
 };
 use crate::{
     addresses::{
@@ -16,8 +17,9 @@ use crate::{
     },
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
+    instruments,
     outbox::{self, model::Event},
-    wishlists,
+    settings, wishlists,
 };
 
 /// A customer to be made, with what it brings along.
@@ -102,6 +104,7 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Made
     }
     let hashes = hash_passwords(app, drafts.iter().map(|draft| &draft.customer)).await?;
     let now = app.clock.now();
+    let channels_id = app.event_ids.next(now);
     let numbers: Vec<(i64, i64)> = draw(app, now, drafts.len());
     let address_numbers =
         draw(app, now, drafts.iter().flat_map(|it| &it.addresses).flatten().count());
@@ -114,11 +117,14 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Made
                 addresses::ops::hold_count(tx, caller.store).await?;
             }
             let ids = (first..).map(CustomerId);
-            let made: Vec<_> = drafts
+            let mut made: Vec<_> = drafts
                 .iter()
                 .zip(ids)
                 .map(|(draft, id)| Customer::new(id, &draft.customer, now))
                 .collect();
+            let said: Vec<&Changes> = drafts.iter().map(|draft| &draft.customer).collect();
+            standing::join(tx, caller.store, &said, &mut made).await?;
+            standing::open_channels(tx, caller, said.into_iter(), channels_id, now).await?;
             refuse_clashes(tx, caller.store, made.iter()).await?;
             for ((customer, hash), (event_id, audit_id)) in made.iter().zip(&hashes).zip(&numbers) {
                 rows::insert(tx, caller.store, customer, hash.as_deref().unwrap_or_default())
@@ -154,8 +160,40 @@ pub async fn update(
     }
     let hashes = hash_passwords(app, changes.iter().map(|(_, changes)| changes)).await?;
     let now = app.clock.now();
-    let numbers = draw(app, now, changes.len());
+    let numbers = Numbers {
+        rows: draw(app, now, changes.len()),
+        access: draw(app, now, changes.len()),
+        channels: app.event_ids.next(now),
+    };
     app.db.write(async |tx| update_in(tx, caller, changes, &hashes, &numbers, now).await).await
+}
+
+/// Give a customer the hash of their password that another system kept. The same one again changes nothing.
+pub async fn set_password_hash(
+    app: &App,
+    caller: &Caller,
+    id: CustomerId,
+    hash: &ForeignHash,
+) -> Result<()> {
+    let now = app.clock.now();
+    let (event_id, audit_id) = (app.event_ids.next(now), app.event_ids.next(now));
+    app.db
+        .write(async |tx| {
+            let mut held = rows::lock(tx, caller.store, &[id]).await?;
+            let mut customer = held.pop().ok_or(Error::NotFound("customer"))?;
+            if rows::password_of(tx, caller.store, id).await?.as_deref() == Some(hash.text()) {
+                return Ok(());
+            }
+            rows::set_password(tx, caller.store, id, hash.text()).await?;
+            customer.modified_at = now.max(customer.modified_at);
+            rows::update(tx, caller.store, &customer).await?;
+            let event = Event::CustomerUpdated(id);
+            outbox::rows::publish(tx, caller.store, event_id, event, now).await?;
+            let change = Change::customer_updated(id, &["password"]);
+            audit::rows::record(tx, caller, audit_id, &change, now).await?;
+            Ok(())
+        })
+        .await
 }
 
 /// Delete those of these customers that there are, and tell which those were.
@@ -310,13 +348,18 @@ async fn update_in(
     caller: &Caller,
     changes: &[(CustomerId, Changes)],
     hashes: &[Option<String>],
-    numbers: &[(i64, i64)],
+    numbers: &Numbers,
     now: Timestamp,
 ) -> Result<Vec<Customer>> {
     // The counter before the customers: every writer that holds both takes them in this order.
     if changes.iter().any(|(_, changes)| changes.touch_identity()) {
         hold_emails(tx, caller.store).await?;
     }
+    let rows_said = changes.iter().map(|(_, changes)| changes);
+    if rows_said.clone().any(|changes| standing::named_group(changes).is_some()) {
+        standing::share_groups(tx, caller.store, rows_said.clone()).await?;
+    }
+    standing::open_channels(tx, caller, rows_said, numbers.channels, now).await?;
     let ids: BTreeSet<CustomerId> = changes.iter().map(|(id, _)| *id).collect();
     let ids: Vec<CustomerId> = ids.into_iter().collect();
     let held = rows::lock(tx, caller.store, &ids).await?;
@@ -339,13 +382,18 @@ async fn update_in(
     let has_moved = |id: &CustomerId| differing.get(id).is_some_and(is_identity);
     let moved = changes.iter().filter(|(id, _)| has_moved(id)).map(|(id, _)| &customers[id]);
     refuse_clashes_among(tx, caller.store, moved, &customers).await?;
-    for ((id, fields), (event_id, audit_id)) in differing.iter().zip(numbers) {
+    let numbered = numbers.rows.iter().zip(&numbers.access);
+    for ((id, fields), ((event_id, audit_id), (access_id, _))) in differing.iter().zip(numbered) {
         let customer = customers.get_mut(id).expect("every changed customer is held");
         // A clock that is behind must not hide the change from those who ask what is newer.
         customer.modified_at = now.max(customer.modified_at);
         rows::update(tx, caller.store, customer).await?;
         outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerUpdated(*id), now)
             .await?;
+        if fields.contains("channel_ids") {
+            let event = access_updated(customer);
+            outbox::rows::publish(tx, caller.store, *access_id, event, now).await?;
+        }
         let fields: Vec<&'static str> = fields.iter().copied().collect();
         audit::rows::record(tx, caller, *audit_id, &Change::customer_updated(*id, &fields), now)
             .await?;
@@ -367,6 +415,7 @@ async fn delete_in(
 ) -> Result<Vec<CustomerId>> {
     let gone = rows::delete(tx, caller.store, ids).await?;
     addresses::ops::forget_in(tx, caller.store, &gone).await?;
+    instruments::rows::delete_of(tx, caller.store, &gone).await?;
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
     delete_wishlists(tx, caller.store, &gone).await?;
@@ -415,7 +464,18 @@ async fn refuse_clashes_among<'c>(
     let holders = rows::with_email_keys(tx, store, &keys).await?;
     let outside = holders.iter().filter(|holder| !batch.contains_key(&holder.id));
     let others: Vec<&Customer> = outside.chain(batch.values()).collect();
-    match moved.iter().find(|customer| others.iter().any(|other| customer.clashes_with(other))) {
+    let is_other = |customer: &&Customer| {
+        others
+            .iter()
+            .any(|other| other.id != customer.id && other.email_key() == customer.email_key())
+    };
+    if !moved.iter().any(is_other) {
+        return Ok(());
+    }
+    let open = settings::rows::open_to_everybody(tx, store).await?;
+    let clashes =
+        |customer: &&&Customer| others.iter().any(|other| customer.clashes_with(other, &open));
+    match moved.iter().find(clashes) {
         Some(customer) => Err(Error::Taken { field: "email", value: customer.email.clone() }),
         None => Ok(()),
     }
@@ -445,6 +505,25 @@ async fn hold_emails(tx: &mut WriteTx, store: StoreId) -> Result<()> {
 async fn hold_for_deletion(tx: &mut WriteTx, store: StoreId) -> Result<()> {
     hold_emails(tx, store).await?;
     addresses::ops::hold_count(tx, store).await
+}
+
+/// What a change of the channels that let a customer sign in is told by.
+fn access_updated(customer: &Customer) -> Event {
+    let channels = match &customer.access {
+        Access::Global => None,
+        Access::Channels(channels) => Some(channels.iter().copied().collect()),
+    };
+    Event::CustomerAccessUpdated(customer.id, channels)
+}
+
+/// Numbers for what a batch of changes may record.
+struct Numbers {
+    /// The event and the audit line of each row.
+    rows: Vec<(i64, i64)>,
+    /// The event of each row that changes who may sign in where.
+    access: Vec<(i64, i64)>,
+    /// The audit line of channels that are named for the first time.
+    channels: i64,
 }
 
 /// Numbers for the event and the audit line of each row, before the transaction that may run twice.

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use kernel::{ChannelId, CustomerId, StoreId, Timestamp, fold};
+use kernel::{ChannelId, CustomerId, GroupId, StoreId, Timestamp, fold};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes};
 
 use super::{
@@ -29,6 +29,42 @@ pub async fn lock(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Resul
         .push(for_update)
         .fetch_all()
         .await
+}
+
+/// Some members of a group, in the order of their ids, held until the transaction ends.
+pub async fn lock_members(
+    tx: &mut WriteTx,
+    store: StoreId,
+    group: GroupId,
+    limit: i64,
+) -> Result<Vec<Customer>> {
+    let for_update = tx.for_update();
+    tx.query(SELECT)
+        .push("WHERE store_id = $1 AND customer_group_id = $2 AND customer_group_id <> 0")
+        .bind(store)
+        .bind(group)
+        .push(" ORDER BY customer_id LIMIT ")
+        .push_bind(limit)
+        .push(for_update)
+        .fetch_all()
+        .await
+}
+
+/// Whether two accounts with one address would meet on a channel, if it let everybody in. Looks through all who
+/// are bound to channels.
+pub async fn would_meet(tx: &mut ReadTx, store: StoreId, channel: ChannelId) -> Result<bool> {
+    let meeting: Option<()> = tx
+        .query(
+            "SELECT c.customer_id FROM customer c JOIN customer g
+                 ON g.store_id = c.store_id AND g.email_key = c.email_key AND g.channel_ids IS NULL
+             WHERE c.store_id = $1 AND c.channel_ids IS NOT NULL
+                 AND (' ' || c.channel_ids || ' ') LIKE $2 LIMIT 1",
+        )
+        .bind(store)
+        .bind(format!("% {} %", channel.0))
+        .fetch_optional()
+        .await?;
+    Ok(meeting.is_some())
 }
 
 /// Every customer of the store whose address folds to one of these keys.
@@ -235,6 +271,72 @@ pub async fn set_password(
     Ok(())
 }
 
+/// What is kept of a customer's password, empty while none is set; `None` when there is no such customer.
+pub async fn password_of(
+    tx: &mut ReadTx,
+    store: StoreId,
+    id: CustomerId,
+) -> Result<Option<String>> {
+    let kept: Option<(String,)> = tx
+        .query("SELECT password_hash FROM customer WHERE store_id = $1 AND customer_id = $2")
+        .bind(store)
+        .bind(id)
+        .fetch_optional()
+        .await?;
+    Ok(kept.map(|(kept,)| kept))
+}
+
+/// Who has this address, where they may sign in, and what is kept of their passwords; oldest first.
+pub async fn sign_ins(
+    tx: &mut ReadTx,
+    store: StoreId,
+    email_key: &str,
+) -> Result<Vec<(CustomerId, Access, String)>> {
+    let found: Vec<SignIn> = tx
+        .query(
+            "SELECT customer_id, channel_ids, password_hash FROM customer
+             WHERE store_id = $1 AND email_key = $2 ORDER BY customer_id",
+        )
+        .bind(store)
+        .bind(email_key)
+        .fetch_all()
+        .await?;
+    Ok(found.into_iter().map(|SignIn(id, access, hash)| (id, access, hash)).collect())
+}
+
+struct SignIn(CustomerId, Access, String);
+
+impl FromRow for SignIn {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let channels: Option<Channels> = row.get("channel_ids")?;
+        let access =
+            channels.map_or(Access::Global, |Channels(channels)| Access::Channels(channels));
+        Ok(Self(row.get("customer_id")?, access, row.get("password_hash")?))
+    }
+}
+
+/// Replace what is kept of a password, unless it has been changed meanwhile; whether it was replaced.
+pub async fn exchange_password(
+    tx: &mut WriteTx,
+    store: StoreId,
+    id: CustomerId,
+    before: &str,
+    after: &str,
+) -> Result<bool> {
+    let changed = tx
+        .query(
+            "UPDATE customer SET password_hash = $4
+             WHERE store_id = $1 AND customer_id = $2 AND password_hash = $3",
+        )
+        .bind(store)
+        .bind(id)
+        .bind(before)
+        .bind(after)
+        .execute()
+        .await?;
+    Ok(changed > 0)
+}
+
 /// Remove those of these customers that there are; their ids, ascending.
 pub async fn delete(
     tx: &mut WriteTx,
@@ -298,6 +400,10 @@ fn narrowed<'t>(mut query: Query<'t, Reads>, filter: &Filter) -> Query<'t, Reads
         query = query.push(" AND customer_id IN ").push_list(ids.iter().copied());
     }
     if let Some(groups) = &filter.groups {
+        if !groups.contains(&GroupId(0)) {
+            // What the index of members leaves out, so that it can be used.
+            query = query.push(" AND customer_group_id <> 0");
+        }
         query = query.push(" AND customer_group_id IN ").push_list(groups.iter().copied());
     }
     for (text, values) in &filter.texts {

@@ -186,6 +186,10 @@ fn refused(error: Error) -> Failure {
             Failure::invalid(field).because("This email address is already in use by a customer.")
         }
         Error::UnknownRow { what, .. } => Error::NotFound(what).into(),
+        // Named by its row, of which V2 has one.
+        Error::Invalid(faults) => {
+            Error::Invalid(faults.renamed(|field| field.trim_start_matches("0."))).into()
+        }
         error => error.into(),
     }
 }

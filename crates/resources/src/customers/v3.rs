@@ -1,6 +1,6 @@
 //! `GET`, `POST`, `PUT` and `DELETE /v3/customers`.
 
-use axum::{Extension, extract::State};
+use axum::{Extension, extract::State, http::Method};
 use kernel::{ChannelId, CustomerId, Error, GroupId, Money, Scope, Timestamp, Violations, fold};
 use rest::{
     App, Caller, NoContent, Routes, json,
@@ -29,7 +29,7 @@ pub fn routes(routes: Routes) -> Routes {
         .v3()
         .get(PATH, Scope::CustomersRead, list)
         .post(PATH, Scope::CustomersModify, create)
-        .put_at_once(3, PATH, Scope::CustomersModify, update)
+        .at_once(3, Method::PUT, PATH, Scope::CustomersModify, update)
         .delete(PATH, Scope::CustomersModify, delete)
 }
 
@@ -220,6 +220,8 @@ fn refused(title: &str, key: &str, doing: &str, error: Error) -> Failure {
         Error::UnknownRow { index, what } => {
             faults.add(format!("{index}.id"), format!("invalid {what} ID"));
         }
+        // Found under a lock, and named by its row already.
+        Error::Invalid(found) => faults = found,
         error => return error.into(),
     }
     Failure::refused(title, faults)

@@ -1,11 +1,14 @@
 use std::time::{Duration, Instant};
 
 use access::{Plan, Store, stores};
-use kernel::{Chance, Clock, Result};
+use kernel::{Chance, ChannelId, Clock, Result};
 use sql::Db;
 
 use super::rows;
-use crate::counters;
+use crate::{
+    channels::{self, model::Channel},
+    counters::{self, rows::Counter},
+};
 
 /// Make a store. `Taken` when its hash is in use, also by a store that is being deleted.
 pub async fn create(
@@ -15,10 +18,14 @@ pub async fn create(
     hash: &str,
     plan: Plan,
 ) -> Result<Store> {
+    let now = clock.now();
     let drafts = stores::draft(clock, chance, hash, plan)?;
     db.write(async |tx| {
         let store = stores::create(tx, &drafts).await?;
         counters::rows::open(tx, store.id).await?;
+        // Every store's first channel, which is counted as any other.
+        counters::rows::take(tx, store.id, Counter::Channel, 1).await?;
+        channels::rows::insert(tx, store.id, &Channel::new(ChannelId(1), now)).await?;
         Ok(store)
     })
     .await

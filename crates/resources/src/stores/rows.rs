@@ -49,6 +49,34 @@ pub const HELD: &[Held] = &[
              ORDER BY wishlist_id, item_id LIMIT $2)",
     },
     Held {
+        table: "customer_group",
+        delete_some: "DELETE FROM customer_group WHERE store_id = $1 AND customer_group_id IN
+            (SELECT customer_group_id FROM customer_group WHERE store_id = $1
+             ORDER BY customer_group_id LIMIT $2)",
+    },
+    Held {
+        table: "channel",
+        delete_some: "DELETE FROM channel WHERE store_id = $1 AND channel_id IN
+            (SELECT channel_id FROM channel WHERE store_id = $1 ORDER BY channel_id LIMIT $2)",
+    },
+    Held {
+        table: "customer_settings",
+        delete_some: "DELETE FROM customer_settings WHERE store_id = $1 AND channel_id IN
+            (SELECT channel_id FROM customer_settings WHERE store_id = $1
+             ORDER BY channel_id LIMIT $2)",
+    },
+    Held {
+        table: "stored_instrument",
+        delete_some: "DELETE FROM stored_instrument WHERE store_id = $1 AND (customer_id, token) IN
+            (SELECT customer_id, token FROM stored_instrument WHERE store_id = $1
+             ORDER BY customer_id, token LIMIT $2)",
+    },
+    Held {
+        table: "sign_in_attempt",
+        delete_some: "DELETE FROM sign_in_attempt WHERE store_id = $1 AND subject IN
+            (SELECT subject FROM sign_in_attempt WHERE store_id = $1 ORDER BY subject LIMIT $2)",
+    },
+    Held {
         table: "outbox",
         delete_some: "DELETE FROM outbox WHERE store_id = $1 AND event_id IN
             (SELECT event_id FROM outbox WHERE store_id = $1 ORDER BY event_id LIMIT $2)",

@@ -53,6 +53,15 @@ impl Params {
         self.read(name, |text| text.trim().parse().ok())
     }
 
+    /// `true` or `false`, also as 1 or 0; `None` if absent.
+    pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, Failure> {
+        self.read(name, |text| match text.trim() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        })
+    }
+
     /// An amount; `None` if absent.
     pub fn money(&mut self, name: &str) -> Result<Option<Money>, Failure> {
         self.read(name, |text| text.trim().parse().ok())

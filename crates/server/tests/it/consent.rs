@@ -108,7 +108,7 @@ on_each_engine! {
                  FROM consent_declaration d JOIN account a ON a.account_id = d.declared_by",
             )
             .await;
-        assert_eq!(kept, ["1717243200000000 management_api store_v2_customers"]);
+        assert_eq!(kept, ["1717243200000000 management_api store_v2_customers store_stored_payment_instruments"]);
     }
 
     async fn both_lists_are_required_and_every_fault_of_the_body_is_told(service: Service) {

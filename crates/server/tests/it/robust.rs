@@ -452,6 +452,12 @@ pub(crate) async fn sound(service: &Service) {
     assert_eq!(lines("consent.declared").await, declared, "each declaration has its line");
     let twice = "SELECT COUNT(*) FROM (SELECT store_id, email_key FROM customer WHERE channel_ids IS NULL GROUP BY store_id, email_key HAVING COUNT(*) > 1) AS twice";
     assert_eq!(number(twice).await, 0, "an address is one account's");
+    let groups = number(&format!("SELECT COUNT(*) FROM customer_group WHERE {acme}")).await;
+    let live = format!("SELECT live FROM counter WHERE name = 'customer_group' AND {acme}");
+    assert_eq!(number(&live).await, groups, "the count of groups that is kept");
+    let left = "SELECT COUNT(*) FROM customer c WHERE c.customer_group_id <> 0 AND NOT EXISTS (SELECT 1 FROM customer_group g
+        WHERE g.store_id = c.store_id AND g.customer_group_id = c.customer_group_id)";
+    assert_eq!(number(left).await, 0, "nobody is left in a group that is gone");
     let gaps = "SELECT COUNT(*) FROM (SELECT store_id, customer_id FROM consent_declaration GROUP BY store_id, customer_id
         HAVING COUNT(*) <> MAX(sequence) OR MIN(sequence) <> 1) AS gaps";
     assert_eq!(number(gaps).await, 0, "declarations are numbered from 1 without a gap");

@@ -8,7 +8,12 @@ use serde_json::json;
 use testkit::{Answer, Ask, Service, on_each_engine};
 
 /// Operations that are ours, or that clients ask for though no published document has them.
-const EXTRAS: [&str; 5] = [
+const EXTRAS: [&str; 10] = [
+    "PUT /stores/{}/custodia/customers/{}/password-hash",
+    "PUT /stores/{}/custodia/customers/{}/stored-instruments/{}",
+    "DELETE /stores/{}/custodia/customers/{}/stored-instruments/{}",
+    "GET /stores/{}/custodia/channels",
+    "PUT /stores/{}/custodia/channels/{}",
     "GET /stores/{}/v2/store",
     "GET /stores/{}/v2/time",
     "GET /time",
@@ -68,11 +73,26 @@ fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
         ("PUT", Version::V3) if path.contains("/wishlists/") => {
             json!({"name": "changed", "items": [{"id": 1, "product_id": 2}]})
         }
+        ("POST", Version::V3) if path.contains("validate") => {
+            json!({"email": "ada@example.com", "password": "hunter22"})
+        }
+        ("POST", Version::V2) if path.contains("validate") => json!({"password": "hunter22"}),
+        ("PUT", Version::Own) if path.contains("password-hash") => {
+            json!({"password_hash": "$2b$04$abcdefghijklmnopqrstuunBMgByaIAZYuFgMUjBx8aaeU/9We5xa"})
+        }
         ("POST", Version::V3) => {
             json!([{"email": "new@example.com", "first_name": "A", "last_name": "B"}])
         }
         ("PUT", Version::V3) if path.contains("consent") => json!({"allow": [], "deny": []}),
+        ("PUT", Version::V3) if path.contains("settings") => {
+            json!({"privacy_settings": {"policy_url": "https://example.com"}})
+        }
+        ("PUT", Version::Own) if path.contains("stored-instruments") => {
+            json!({"type": "stored_paypal_account", "email": "ada@example.com"})
+        }
+        ("PUT", Version::Own) if path.contains("channels") => json!({"name": "New"}),
         ("PUT", Version::V3) => json!([{"id": 1, "company": "changed"}]),
+        ("POST" | "PUT", Version::V2) if path.contains("customer_groups") => json!({"name": "New"}),
         ("POST", _) => json!({"email": "new@example.com", "first_name": "A", "last_name": "B"}),
         ("PUT", _) => json!({"company": "changed"}),
         _ => return service.ask(operation.method.as_str(), path),
@@ -111,6 +131,7 @@ async fn furnish(service: &Service) {
     let first = [
         ("/v3/customers/subscribers", json!({"email": "ada@example.com"})),
         ("/v3/wishlists", json!({"customer_id": 1, "name": "first", "items": [{"product_id": 1}]})),
+        ("/v2/customer_groups", json!({"name": "Wholesale"})),
     ];
     for (path, body) in first {
         let answer = service.post("modify", path, body).await;
@@ -433,6 +454,7 @@ fn scope_name(scope: Scope) -> &'static str {
         Scope::Public | Scope::AnyToken => "",
         Scope::CustomersRead => "store_v2_customers_read_only",
         Scope::CustomersModify => "store_v2_customers",
+        Scope::InstrumentsModify => "store_stored_payment_instruments",
         Scope::InstrumentsRead => "store_stored_payment_instruments_read_only",
     }
 }
@@ -498,7 +520,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 53;
+const MOST_MISSING: usize = 40;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {

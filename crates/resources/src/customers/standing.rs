@@ -1,0 +1,139 @@
+//! Where customers stand in their store: in which group, and on which channels. What they name must be there,
+//! and is held until the transaction ends, so that nobody stands in a group that has gone meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kernel::{ChannelId, Error, GroupId, Result, StoreId, Timestamp};
+use rest::Caller;
+use sql::WriteTx;
+
+use super::model::{Changes, Customer};
+use crate::{
+    audit::{self, model::Change},
+    channels::{self, model::Channel},
+    counters::rows::{self as counters, Counter},
+    groups, settings,
+};
+
+/// Put new customers into their groups: the one that each names, else the one that the settings of its channel
+/// name, else the one of the store's settings, else the default group. The caller holds the counter of customers.
+pub async fn join(
+    tx: &mut WriteTx,
+    store: StoreId,
+    drafts: &[&Changes],
+    made: &mut [Customer],
+) -> Result<()> {
+    if share_groups(tx, store, drafts.iter().copied()).await? == 0 {
+        return Ok(());
+    }
+    let undecided = drafts.iter().zip(made).filter(|(draft, _)| draft.group().is_none());
+    let undecided: Vec<&mut Customer> = undecided.map(|(_, customer)| customer).collect();
+    if undecided.is_empty() {
+        return Ok(());
+    }
+    let mut channels: BTreeSet<ChannelId> =
+        undecided.iter().map(|customer| customer.origin_channel).collect();
+    channels.insert(settings::model::STORE);
+    let said = settings::rows::default_groups(tx, store, &channels).await?;
+    let default = groups::rows::default(tx, store).await?;
+    for customer in undecided {
+        customer.group = default_group(&said, default, customer.origin_channel);
+    }
+    Ok(())
+}
+
+/// The group of who names none. A channel may say "none" (0); the store's settings are 0 until they are set.
+fn default_group(
+    said: &BTreeMap<ChannelId, GroupId>,
+    default: Option<GroupId>,
+    channel: ChannelId,
+) -> GroupId {
+    let of_store = said.get(&settings::model::STORE).filter(|group| group.0 != 0);
+    said.get(&channel).or(of_store).copied().or(default).unwrap_or(GroupId(0))
+}
+
+/// See to it that the groups that rows name are there, and stay. How many groups the store has.
+pub async fn share_groups(
+    tx: &mut WriteTx,
+    store: StoreId,
+    rows: impl Iterator<Item = &Changes> + Clone,
+) -> Result<i64> {
+    let live = counters::share(tx, store, Counter::CustomerGroup).await?;
+    let live = live.ok_or(Error::NotFound("store"))?;
+    let named: BTreeSet<GroupId> = rows.clone().filter_map(named_group).collect();
+    if named.is_empty() {
+        return Ok(live);
+    }
+    let known = groups::rows::known(tx, store, &named).await?;
+    let is_unknown = |row: &Changes| named_group(row).is_some_and(|id| !known.contains(&id));
+    match rows.enumerate().find(|(_, row)| is_unknown(row)) {
+        Some((index, _)) => {
+            Err(Error::invalid(format!("{index}.customer_group_id"), "no such customer group"))
+        }
+        None => Ok(live),
+    }
+}
+
+/// The group that a row puts its customer into; 0 is none.
+#[must_use]
+pub fn named_group(row: &Changes) -> Option<GroupId> {
+    row.group().filter(|group| group.0 != 0)
+}
+
+/// See to it that the channels that rows name are the store's: one that is named for the first time becomes
+/// one. A row that would make them more than a store may have is refused. The caller holds no counter after
+/// that of groups.
+pub async fn open_channels(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    rows: impl Iterator<Item = &Changes> + Clone,
+    audit_id: i64,
+    now: Timestamp,
+) -> Result<()> {
+    let named: BTreeSet<ChannelId> = rows.clone().flat_map(Changes::channels).collect();
+    let store = caller.store;
+    if named.is_empty() || channels::rows::known(tx, store, &named).await?.len() == named.len() {
+        return Ok(());
+    }
+    counters::hold(tx, store, Counter::Channel).await?.ok_or(Error::NotFound("store"))?;
+    // Asked again: others may have opened them while this waited.
+    let known = channels::rows::known(tx, store, &named).await?;
+    let new: Vec<ChannelId> = named.difference(&known).copied().collect();
+    let Some(first) = new.first() else { return Ok(()) };
+    let count = i64::try_from(new.len()).map_err(Error::internal)?;
+    let live = counters::live(tx, store, Counter::Channel).await?;
+    if live + count > channels::model::MOST {
+        let index = rows.enumerate().find(|(_, row)| row.channels().any(|id| new.contains(&id)));
+        let index = index.map_or(0, |(index, _)| index);
+        let rule = format!("a store has at most {} channels", channels::model::MOST);
+        return Err(Error::invalid(format!("{index}.channel_ids"), rule));
+    }
+    counters::take(tx, store, Counter::Channel, count).await?;
+    for id in &new {
+        channels::rows::insert(tx, store, &Channel::new(*id, now)).await?;
+    }
+    audit::rows::record(tx, caller, audit_id, &Change::channels_added(*first), now).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channels_group_goes_before_the_stores_and_that_before_the_default() {
+        #[track_caller]
+        fn check(said: &[(i64, i64)], default: Option<i64>, expected: i64) {
+            let said = said.iter().map(|(channel, group)| (ChannelId(*channel), GroupId(*group)));
+            let group = default_group(&said.collect(), default.map(GroupId), ChannelId(2));
+            assert_eq!(group, GroupId(expected));
+        }
+        check(&[], None, 0);
+        check(&[], Some(7), 7);
+        check(&[(0, 5)], Some(7), 5);
+        check(&[(0, 0)], Some(7), 7);
+        check(&[(0, 5), (2, 6)], Some(7), 6);
+        check(&[(0, 5), (2, 0)], Some(7), 0);
+        check(&[(3, 6)], Some(7), 7);
+    }
+}

@@ -1,0 +1,173 @@
+use kernel::{CustomerId, Error, Result, StoreId, Timestamp, fold, hex};
+use rest::{App, Caller};
+use sha2::{Digest as _, Sha256};
+use sql::{ReadTx, WriteTx};
+
+use super::{
+    model::{Account, Attempts, MOST_KEPT, Place, Wait},
+    rows,
+};
+use crate::{
+    audit::{self, model::Change},
+    counters::rows::{self as counters, Counter},
+    customers::{
+        self,
+        model::{Access, Password},
+        password::{self, Checked},
+    },
+    settings,
+};
+
+/// Whose password this is, if it is anybody's who signs in with this address at this place.
+pub async fn validate(
+    app: &App,
+    caller: &Caller,
+    email: &str,
+    password: Password,
+    place: Place,
+) -> Result<Option<CustomerId>> {
+    let key = fold(email);
+    let subject = subject(caller.store, &key);
+    let _turn = app.turns.take(&subject).await;
+    begin(app, caller, &subject).await?;
+    let found = async |tx: &mut ReadTx| account_of(tx, caller.store, &key, place).await;
+    let account = app.db.snapshot(found).await?;
+    check(app, caller, &subject, account, password).await
+}
+
+/// Whether this is the password of a customer. Counted for their address, like a sign-in.
+pub async fn validate_of(
+    app: &App,
+    caller: &Caller,
+    customer: CustomerId,
+    password: Password,
+) -> Result<bool> {
+    let find = async |tx: &mut ReadTx| {
+        Ok::<_, Error>(customers::rows::find(tx, caller.store, customer).await?)
+    };
+    let Some(known) = app.db.read(find).await? else {
+        password::check(app, String::new(), password).await?;
+        return Err(Error::NotFound("customer"));
+    };
+    let subject = subject(caller.store, &known.email_key());
+    let _turn = app.turns.take(&subject).await;
+    begin(app, caller, &subject).await?;
+    let kept = async |tx: &mut ReadTx| {
+        Ok::<_, Error>(customers::rows::password_of(tx, caller.store, customer).await?)
+    };
+    let kept = app.db.read(kept).await?.unwrap_or_default();
+    let account = Account { id: customer, password_hash: kept };
+    Ok(check(app, caller, &subject, Some(account), password).await?.is_some())
+}
+
+/// The account that an address leads to. No two lead to it from one channel (ruling 16); where settings have
+/// made it so all the same, who is bound to the channel goes before who has access everywhere.
+async fn account_of(
+    tx: &mut ReadTx,
+    store: StoreId,
+    key: &str,
+    place: Place,
+) -> Result<Option<Account>> {
+    let mut holders = customers::rows::sign_ins(tx, store, key).await?;
+    let open = settings::rows::open_to_everybody(tx, store).await?;
+    holders.sort_by_key(|(_, access, _)| *access == Access::Global);
+    let may_enter = |access: &Access| match place {
+        Place::Anywhere => *access == Access::Global,
+        Place::On(channel) => access.admits(channel, open.contains(&channel)),
+    };
+    let holder = holders.into_iter().find(|(_, access, _)| may_enter(access));
+    Ok(holder.map(|(id, _, password_hash)| Account { id, password_hash }))
+}
+
+/// Do the work of a check, whether there is an account or not, and keep what follows from it.
+async fn check(
+    app: &App,
+    caller: &Caller,
+    subject: &[u8; 32],
+    account: Option<Account>,
+    password: Password,
+) -> Result<Option<CustomerId>> {
+    let (id, kept) = match account {
+        Some(account) => (Some(account.id), account.password_hash),
+        None => (None, String::new()),
+    };
+    let Checked { is_right, rehashed } = password::check(app, kept.clone(), password).await?;
+    let Some(id) = id.filter(|_| is_right) else { return Ok(None) };
+    let now = app.clock.now();
+    let audit_id = app.event_ids.next(now);
+    let subject = hex(subject);
+    app.db
+        .write(async |tx| {
+            let held = counters::hold(tx, caller.store, Counter::SignIn).await?;
+            held.ok_or(Error::NotFound("store"))?;
+            if rows::delete(tx, caller.store, &subject).await? {
+                counters::discount(tx, caller.store, Counter::SignIn, 1).await?;
+            }
+            if let Some(hash) = &rehashed
+                && customers::rows::exchange_password(tx, caller.store, id, &kept, hash).await?
+            {
+                let change = Change::password_rehashed(id);
+                audit::rows::record(tx, caller, audit_id, &change, now).await?;
+            }
+            Ok::<_, Error>(())
+        })
+        .await?;
+    Ok(Some(id))
+}
+
+/// Count an attempt before it is looked at, or refuse it for now.
+async fn begin(app: &App, caller: &Caller, subject: &[u8; 32]) -> Result<()> {
+    let now = app.clock.now();
+    let subject = hex(subject);
+    // Who has to wait is told so without a write.
+    let look =
+        async |tx: &mut ReadTx| Ok::<_, Error>(rows::find(tx, caller.store, &subject).await?);
+    Attempts::begin(app.db.read(look).await?, now).map_err(too_soon)?;
+    app.db.write(async |tx| count(tx, caller.store, &subject, now).await).await
+}
+
+async fn count(tx: &mut WriteTx, store: StoreId, subject: &str, now: Timestamp) -> Result<()> {
+    if let Some(before) = rows::lock(tx, store, subject).await? {
+        let after = Attempts::begin(Some(before), now).map_err(too_soon)?;
+        return Ok(rows::update(tx, store, subject, after).await?);
+    }
+    counters::hold(tx, store, Counter::SignIn).await?.ok_or(Error::NotFound("store"))?;
+    // Asked again: another may have been the first while this waited.
+    let before = rows::lock(tx, store, subject).await?;
+    let after = Attempts::begin(before, now).map_err(too_soon)?;
+    if before.is_some() {
+        return Ok(rows::update(tx, store, subject, after).await?);
+    }
+    make_room(tx, store, now).await?;
+    counters::take(tx, store, Counter::SignIn, 1).await?;
+    Ok(rows::insert(tx, store, subject, after).await?)
+}
+
+/// Forget some of what is old, and see to it that one more can be kept.
+async fn make_room(tx: &mut WriteTx, store: StoreId, now: Timestamp) -> Result<()> {
+    const AT_A_TIME: i64 = 50;
+    let live = counters::live(tx, store, Counter::SignIn).await?;
+    let old = rows::delete_forgotten(tx, store, now, AT_A_TIME).await?;
+    let mut gone = i64::try_from(old).map_err(Error::internal)?;
+    let too_many = live - gone + 1 - MOST_KEPT;
+    if too_many > 0 {
+        let forever = Timestamp(i64::MAX);
+        let more = rows::delete_forgotten(tx, store, forever, too_many).await?;
+        gone += i64::try_from(more).map_err(Error::internal)?;
+    }
+    if gone > 0 {
+        counters::discount(tx, store, Counter::SignIn, gone).await?;
+    }
+    Ok(())
+}
+
+/// Whom an attempt is for: a digest, so that what is kept of those who are no customers names nobody.
+fn subject(store: StoreId, email_key: &str) -> [u8; 32] {
+    let digest =
+        Sha256::new().chain_update(b"custodia sign-in\0").chain_update(store.0.to_be_bytes());
+    digest.chain_update(email_key.as_bytes()).finalize().into()
+}
+
+fn too_soon(Wait(seconds): Wait) -> Error {
+    Error::TooSoon { seconds }
+}
