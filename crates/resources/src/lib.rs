@@ -5,11 +5,14 @@ pub mod audit;
 pub mod consent;
 pub mod counters;
 pub mod customers;
+mod openapi;
 pub mod outbox;
 pub mod stores;
 
 use rest::Routes;
 use sql::Migration;
+
+pub use self::openapi::OPENAPI;
 
 /// Every route of every resource.
 #[must_use]

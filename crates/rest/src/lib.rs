@@ -22,3 +22,6 @@ pub use self::{
     labour::Labour,
     routes::{Operation, Routes, Version},
 };
+
+/// What every operation's description shares, in OpenAPI: how V2 and V3 refuse, pages, headers, the token.
+pub const OPENAPI: &str = include_str!("openapi.json");

@@ -1,6 +1,8 @@
 //! The whole service, assembled: every route behind one door, and the loop that answers on a port.
 
 mod connection;
+mod document;
+mod pages;
 mod paths;
 mod probes;
 mod serve;
@@ -27,7 +29,7 @@ pub use self::serve::{Listener, serve};
 
 /// Every route, and the operations they answer.
 pub fn router(app: App) -> (Router, Vec<Operation>) {
-    resources::routes(probes::routes(Routes::new(app))).finish()
+    resources::routes(pages::routes(probes::routes(Routes::new(app)))).finish()
 }
 
 /// The service as it hears requests: paths are cleaned before they are routed, long answers are compressed
