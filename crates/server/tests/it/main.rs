@@ -2,6 +2,7 @@
 //! `CUSTODIA_TEST_POSTGRES` names; without it half of these fail.
 
 mod atomic;
+mod compatibility;
 mod consent;
 mod customers_v2;
 mod customers_v3;

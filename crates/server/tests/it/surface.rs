@@ -8,7 +8,7 @@ use serde_json::json;
 use testkit::{Answer, Ask, Service, on_each_engine};
 
 /// Operations that are ours, or that clients ask for though no published document has them.
-const EXTRAS: [&str; 11] = [
+pub(crate) const EXTRAS: [&str; 11] = [
     "GET /stores/{}/v2/store",
     "GET /stores/{}/v2/time",
     "GET /time",
@@ -45,7 +45,7 @@ fn writes(operation: &Operation) -> bool {
     matches!(operation.method.as_str(), "POST" | "PUT" | "DELETE")
 }
 
-fn has_body(operation: &Operation) -> bool {
+pub(crate) fn has_body(operation: &Operation) -> bool {
     matches!(operation.method.as_str(), "POST" | "PUT")
 }
 
@@ -414,6 +414,14 @@ pub(crate) fn scope_name(scope: Scope) -> &'static str {
     }
 }
 
+/// What its snapshots are named by: `get_v3_customers_ID_consent`.
+pub(crate) fn slug(method: &str, path: &str) -> String {
+    let path = path.trim_start_matches("/stores/{store_hash}").trim_start_matches("/stores/{}");
+    let segments = path.split('/').filter(|segment| !segment.is_empty());
+    let words = segments.map(|segment| if segment.starts_with('{') { "ID" } else { segment });
+    format!("{}_{}", method.to_lowercase(), words.collect::<Vec<_>>().join("_"))
+}
+
 /// Run on one engine: the list does not depend on it.
 pub(crate) async fn listed() -> Vec<Operation> {
     let (tell, told) = tokio::sync::oneshot::channel();
@@ -488,19 +496,12 @@ async fn every_extra_operation_is_there() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_operation_has_a_snapshot_and_every_snapshot_an_operation() {
-    let slug = |operation: &Operation| {
-        let path = operation.path.trim_start_matches("/stores/{store_hash}");
-        let segments = path.split('/').filter(|segment| !segment.is_empty());
-        let words = segments.map(|segment| if segment.starts_with('{') { "ID" } else { segment });
-        format!(
-            "{}_{}",
-            operation.method.as_str().to_lowercase(),
-            words.collect::<Vec<_>>().join("_")
-        )
-    };
     let listed = listed().await;
-    let operations: BTreeSet<String> =
-        listed.iter().filter(|operation| !is_documentation(operation)).map(slug).collect();
+    let operations: BTreeSet<String> = listed
+        .iter()
+        .filter(|operation| !is_documentation(operation))
+        .map(|it| slug(it.method.as_str(), it.path))
+        .collect();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots");
     let shown: BTreeSet<String> = fs::read_dir(folder)
         .unwrap()
