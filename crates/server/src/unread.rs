@@ -15,6 +15,7 @@ use axum::{
     http::{Request, header::EXPECT},
 };
 use hyper::body::{Frame, SizeHint};
+use tokio::time::timeout;
 
 /// A body that a handler reads from, and of which the rest can be read afterwards.
 pub(crate) struct Shared<B>(Arc<Mutex<B>>);
@@ -34,26 +35,22 @@ where
     (request, Some(Shared(body)))
 }
 
-/// Read what is left, within bounds; past them the connection is closed, as it would have been without.
+/// Read what is left and throw it away, as long as it keeps coming and within bounds. Past them the connection is
+/// closed, as it would have been without.
 pub(crate) async fn finish<B>(unread: Option<Shared<B>>)
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    let Some(mut body) = unread else { return };
-    if body.is_end_stream() || body.size_hint().lower() > MOST {
-        return;
-    }
+    let Some(mut body) = unread.filter(|body| !body.is_end_stream()) else { return };
     let rest = async {
         let mut read = 0;
-        while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
-        {
-            read += frame.data_ref().map_or(0, |data| data.len() as u64);
-            if read > MOST {
-                break;
-            }
+        while read <= MOST {
+            let next = poll_fn(|context| Pin::new(&mut body).poll_frame(context));
+            let Ok(Some(Ok(frame))) = timeout(PAUSE, next).await else { return };
+            read += frame.data_ref().map_or(0, Bytes::len);
         }
     };
-    let _ = tokio::time::timeout(PATIENCE, rest).await;
+    let _ = timeout(PATIENCE, rest).await;
 }
 
 impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Shared<B> {
@@ -76,8 +73,11 @@ impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Shared<B> {
     }
 }
 
-/// As much as the longest body that is read by default.
-const MOST: u64 = 1 << 20;
+/// How much is read, in bytes: well above the longest body that any operation takes.
+const MOST: usize = 16 << 20;
 
-/// How long the rest may take to arrive.
+/// How long the caller may pause. Whoever sends nothing more is answered after it.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long the whole may take.
 const PATIENCE: Duration = Duration::from_secs(5);

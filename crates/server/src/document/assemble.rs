@@ -143,7 +143,11 @@ fn complete(path: &str, method: &str, operation: &mut Json) {
     let has_ids = path.matches('{').count() > 1;
     for (status, name) in refusals(words, has_ids, matches!(method, "post" | "put")) {
         if responses.iter().all(|(known, _)| known != status) {
-            let to = format!("#/components/responses/{prefix}{name}");
+            let to = match name {
+                // Said by neither version: the request never came so far.
+                "UriTooLong" | "HeadTooLarge" => format!("#/components/responses/{name}"),
+                _ => format!("#/components/responses/{prefix}{name}"),
+            };
             responses.push((status.to_owned(), Json::reference(&to)));
         }
     }
@@ -189,8 +193,10 @@ fn refusals(
         (true, ("406", "NotAcceptable")),
         (has_body, ("408", "CutOff")),
         (has_body, ("413", "TooLarge")),
+        (true, ("414", "UriTooLong")),
         (has_body, ("415", "NotJson")),
         (true, ("429", "TooManyRequests")),
+        (true, ("431", "HeadTooLarge")),
         (true, ("500", "Failed")),
         (true, ("503", "Unavailable")),
     ];
@@ -324,19 +330,19 @@ mod tests {
             assert!(operation.get("security").is_some());
         }
         let v3 = "/stores/{store_hash}/v3/customers";
-        check(v3, "get", &["200", "401", "403", "406", "422", "429", "500", "503"]);
+        check(v3, "get", &["200", "401", "403", "406", "414", "422", "429", "431", "500", "503"]);
         check(
             "/stores/{store_hash}/v3/customers/{customer_id}/consent",
             "put",
             &[
-                "200", "400", "401", "403", "404", "406", "408", "413", "415", "422", "429", "500",
-                "503",
+                "200", "400", "401", "403", "404", "406", "408", "413", "414", "415", "422", "429",
+                "431", "500", "503",
             ],
         );
         check(
             "/stores/{store_hash}/v2/customers/{customer_id}",
             "delete",
-            &["200", "400", "401", "403", "404", "406", "429", "500", "503"],
+            &["200", "400", "401", "403", "404", "406", "414", "429", "431", "500", "503"],
         );
     }
 }

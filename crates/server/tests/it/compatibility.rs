@@ -308,6 +308,6 @@ while it says something else. Each column is evidence of its own kind, so there 
   that nothing of another store is read or changed.
 - **differences**: where the real service is known or thought to differ; the numbers are those of the list below.
 
-Every snapshot is also one that the [OpenAPI document](../crates/rest/src/openapi.json) allows. Oddities that are the real
-service's own are no differences: they are in [quirks.md](quirks.md).
+Every snapshot is also an answer that the server's own `/openapi.json` allows. Oddities that are the real service's own are
+no differences: they are in [quirks.md](quirks.md).
 ";

@@ -121,10 +121,17 @@ on_each_engine! {
     async fn who_is_refused_while_sending_hears_of_it_and_may_ask_again(service: Service) {
         let wire = Wire::open(&service);
         let mut connection = wire.connect().await;
-        let body = " ".repeat(300_000);
-        for (token, expected) in [("nobody", "401"), ("read", "403"), ("modify", "422")] {
+        for (token, length, expected) in [
+            ("nobody", 300_000, "401"),
+            ("read", 300_000, "403"),
+            ("modify", 300_000, "422"),
+            ("modify", 3_000_000, "413"),
+            ("read", 0, "403"),
+        ] {
+            let body = " ".repeat(length);
+            let query = if expected == "413" { "" } else { "?foo=1" };
             let head = format!(
-                "POST /stores/acme/v3/customers?foo=1 HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {token}\r\nContent-Length: {}\r\n\r\n",
+                "POST /stores/acme/v3/customers{query} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {token}\r\nContent-Length: {}\r\n\r\n",
                 body.len()
             );
             connection.write_all(head.as_bytes()).await.unwrap();
