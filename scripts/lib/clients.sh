@@ -5,6 +5,7 @@
 
 custodia=$target/release/custodia
 python=$target/clients/python/bin/python
+schemathesis=$target/clients/schemathesis/bin/schemathesis
 authority=              # where `custodia dev --tls` keeps the local certificate authority
 server_pid=
 server_log=
@@ -13,13 +14,8 @@ server_port=
 # install_clients: the pinned libraries, kept between runs until what pins them changes.
 install_clients() {
     local pinned
-    pinned=$(sha256sum clients/python/requirements.txt)
-    if [[ $(cat "$target/clients/python/pinned" 2>/dev/null) != "$pinned" ]]; then
-        rm -rf "$target/clients/python"
-        run python3 -m venv "$target/clients/python"
-        run "$python" -m pip install --quiet --disable-pip-version-check --requirement clients/python/requirements.txt
-        echo "$pinned" >"$target/clients/python/pinned"
-    fi
+    install_python python
+    install_python schemathesis
     pinned=$(sha256sum clients/node/package-lock.json)
     if [[ $(cat clients/node/node_modules/pinned 2>/dev/null) != "$pinned" ]]; then
         run npm ci --prefix clients/node --no-audit --no-fund --ignore-scripts
@@ -27,6 +23,18 @@ install_clients() {
     fi
     say "$("$python" --version), bigcommerce $("$python" -m pip show bigcommerce | sed -n 's/^Version: //p')"
     say "Node $(node --version), $(npm ls --prefix clients/node --depth 0 2>/dev/null | grep -o '@bigcommerce.*')"
+    "$schemathesis" --version
+}
+
+# install_python SUITE: what its requirements.txt pins, in an environment of its own.
+install_python() {
+    local home=$target/clients/$1 pinned
+    pinned=$(sha256sum "clients/$1/requirements.txt")
+    [[ $(cat "$home/pinned" 2>/dev/null) != "$pinned" ]] || return 0
+    rm -rf "$home"
+    run python3 -m venv "$home"
+    run "$home/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "clients/$1/requirements.txt"
+    echo "$pinned" >"$home/pinned"
 }
 
 # make_authority: what `custodia dev --tls` makes, once; and whether dev keeps its own promises.
@@ -41,7 +49,7 @@ make_authority() {
 
 # client_suites ENGINE
 client_suites() {
-    local engine=$1 database suite
+    local engine=$1 database suite begun
     stage "custodia serve on $engine"
     case $engine in
         sqlite) database=sqlite:$work/clients.db ;;
@@ -57,10 +65,29 @@ client_suites() {
     for suite in python node pages; do
         stage "clients/$suite on $engine"
         open_stores "$suite" "$database"
+        begun=$(wc -l <"$server_log")
         SUITE_DATABASE=$database suite "clients/$suite"
+        driven "$suite" "$begun"
     done
+    stage "clients/schemathesis on $engine"
+    open_stores schemathesis "$database"
+    suite clients/schemathesis
     stage "shutdown on $engine"
     stop_server
+}
+
+# driven SUITE LINES: the operations that it has had done, from what the server logged after so many lines.
+driven() {
+    sleep 0.2 # lines wait in memory for a hundredth of a second
+    tail -n "+$(($2 + 1))" "$server_log" |
+        sed -n 's|.*"method":"\([A-Z]*\)","route":"\([^"]*\)","status":2.*|'"$1"'\t\1 \2|p' >>"$work/driven.tsv"
+}
+
+# compare_driven: clients/driven.tsv, from which docs/compatibility.md is made, has to say what was just done.
+compare_driven() {
+    LC_ALL=C sort -u "$work/driven.tsv" >"$logs/driven.tsv"
+    diff -u clients/driven.tsv "$logs/driven.tsv" ||
+        fail "The suites drive other operations than clients/driven.tsv says: copy $logs/driven.tsv there, then run scripts/compatibility."
 }
 
 # open_stores SUITE DATABASE: a store with two accounts, and one with a rate plan, made while the server runs.
@@ -85,10 +112,19 @@ account() {
 # member NAME: of the one JSON object on standard input.
 member() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
 
-# suite DIRECTORY: pytest or node's runner, told where the server is and whom to trust.
+# suite DIRECTORY: its runner, told where the server is and whom to trust.
 suite() {
-    local command=("$python" -m pytest --quiet -p no:cacheprovider "$1")
-    [[ $1 != clients/node ]] || command=(node --test --test-concurrency=1 "$1"/*.test.js)
+    local command
+    case $1 in
+        clients/node) command=(node --test --test-concurrency=1 "$1"/*.test.js) ;;
+        clients/schemathesis)
+            # Requests made from the document, the same ones every time.
+            # What it keeps for itself between runs goes with the work directory.
+            command=(env --chdir="$work" "$schemathesis" --config-file "$root/$1/schemathesis.toml" --no-color run
+                "https://127.0.0.1:$server_port/openapi.json" --seed 1 --max-examples 50)
+            ;;
+        *) command=("$python" -m pytest --quiet -p no:cacheprovider "$1") ;;
+    esac
     BC_API_ENDPOINT=127.0.0.1:$server_port SUITE_HOST=127.0.0.1:$server_port SUITE_BINARY=$custodia \
         SUITE_CA=$authority/ca.pem REQUESTS_CA_BUNDLE=$authority/ca.pem NODE_EXTRA_CA_CERTS=$authority/ca.pem \
         NO_PROXY='*' no_proxy='*' PYTHONDONTWRITEBYTECODE=1 run "${command[@]}" || {

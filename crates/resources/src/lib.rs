@@ -9,6 +9,7 @@ pub mod counters;
 pub mod customers;
 pub mod groups;
 pub mod instruments;
+mod openapi;
 pub mod outbox;
 pub mod settings;
 pub mod sign_in;
@@ -18,6 +19,8 @@ pub mod wishlists;
 
 use rest::Routes;
 use sql::Migration;
+
+pub use self::openapi::OPENAPI;
 
 /// Every route of every resource.
 #[must_use]

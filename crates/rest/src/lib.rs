@@ -24,3 +24,6 @@ pub use self::{
     routes::{Operation, Routes, Version},
     turns::Turns,
 };
+
+/// What every operation's description shares, in OpenAPI: how V2 and V3 refuse, pages, headers, the token.
+pub const OPENAPI: &str = include_str!("openapi.json");

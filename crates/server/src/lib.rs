@@ -1,9 +1,12 @@
 //! The whole service, assembled: every route behind one door, and the loop that answers on a port.
 
 mod connection;
+mod document;
+mod pages;
 mod paths;
 mod probes;
 mod serve;
+mod unread;
 
 use std::convert::Infallible;
 
@@ -27,7 +30,7 @@ pub use self::serve::{Listener, serve};
 
 /// Every route, and the operations they answer.
 pub fn router(app: App) -> (Router, Vec<Operation>) {
-    resources::routes(probes::routes(Routes::new(app))).finish()
+    resources::routes(pages::routes(probes::routes(Routes::new(app)))).finish()
 }
 
 /// The service as it hears requests: paths are cleaned before they are routed, long answers are compressed
@@ -37,15 +40,16 @@ pub fn service<B>(
     app: App,
 ) -> impl Service<Request<B>, Response = Response<Answer>, Error = Infallible, Future: Send> + Clone + Send
 where
-    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     let plain = ServiceBuilder::new()
-        .map_request(|request: Request<B>| paths::clean(request.map(Body::new)))
+        .map_request(paths::clean::<Body>)
         .map_response(without_allow)
         .service(router(app).0);
     let gzip = CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest);
     let zipped = gzip.compress_when(SizeAbove::new(1024)).layer(plain.clone());
     service_fn(move |request: Request<B>| {
+        let (request, unread) = unread::keep(request);
         // The layer's own look at each answer costs more than this one at the question.
         let answer = if request.headers().contains_key(ACCEPT_ENCODING) {
             Either::Left(zipped.clone().call(request))
@@ -53,10 +57,12 @@ where
             Either::Right(plain.clone().call(request))
         };
         async move {
-            match answer {
+            let answer = match answer {
                 Either::Left(answer) => answer.await.map(|answer| answer.map(Answer::Left)),
                 Either::Right(answer) => answer.await.map(|answer| answer.map(Answer::Right)),
-            }
+            };
+            unread::finish(unread).await;
+            answer
         }
     })
 }

@@ -117,6 +117,37 @@ on_each_engine! {
         wire.stop().await;
     }
 
+    /// Else the connection is closed under the caller, who hears of that and not of the refusal.
+    async fn who_is_refused_while_sending_hears_of_it_and_may_ask_again(service: Service) {
+        let wire = Wire::open(&service);
+        let mut connection = wire.connect().await;
+        for (token, length, expected) in [
+            ("nobody", 300_000, "401"),
+            ("read", 300_000, "403"),
+            ("modify", 300_000, "422"),
+            ("modify", 3_000_000, "413"),
+            ("read", 0, "403"),
+        ] {
+            let body = " ".repeat(length);
+            let query = if expected == "413" { "" } else { "?foo=1" };
+            let head = format!(
+                "POST /stores/acme/v3/customers{query} HTTP/1.1\r\nHost: x\r\nX-Auth-Token: {token}\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            connection.write_all(head.as_bytes()).await.unwrap();
+            for part in body.as_bytes().chunks(20_000) {
+                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+                connection.write_all(part).await.unwrap();
+            }
+            let mut answer = vec![0; 2048];
+            let length = connection.read(&mut answer).await.unwrap();
+            let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+            assert!(status(&answer).contains(expected), "{answer}");
+        }
+        drop(connection);
+        wire.stop().await;
+    }
+
     async fn one_connection_carries_many_requests(service: Service) {
         let wire = Wire::open(&service);
         let one = format!("GET /stores/acme/v2/time HTTP/1.1\r\nHost: x\r\n{MODIFY}\r\n\r\n");

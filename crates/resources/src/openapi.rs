@@ -1,0 +1,14 @@
+/// The description of each folder's operations, in the order in which readers see them: the folder, and a part of
+/// an OpenAPI document (`tags`, `paths`, `components`). `server` puts them together; tests hold them to the routes
+/// and to every snapshot.
+///
+/// A part says what is particular to its operations: `operationId` (the page is named after it), `summary`,
+/// `description`, one of its tags, `x-required-scope`, parameters, body, and the answers with examples. Objects in
+/// answers are closed (`additionalProperties: false`), so that a test can tell when the code has moved on. What all
+/// share is in `rest::OPENAPI`, and `server` adds what follows from path and method: the store in the path, the
+/// token, the headers of each answer, and the refusals that the part does not describe itself. The words are ours.
+pub const OPENAPI: &[(&str, &str)] = &[
+    ("customers", include_str!("customers/openapi.json")),
+    ("consent", include_str!("consent/openapi.json")),
+    ("stores", include_str!("stores/openapi.json")),
+];
