@@ -17,12 +17,16 @@ id! {
     StoreId,
     /// A customer within a store: numbered per store from 1, never used twice.
     CustomerId,
+    /// An address of a customer, within a store: numbered per store from 1, never used twice.
+    AddressId,
     /// An API account (client id, client secret, access token); recorded as the author of every change.
     AccountId,
     /// A sales channel within a store. Channel 1 is the default storefront.
     ChannelId,
     /// A customer group within a store; 0 on the wire is "none".
     GroupId,
+    /// A form field that a store has defined: numbered per store from 1, never used twice.
+    FormFieldId,
 }
 
 /// Draws the 64-bit, time-ordered numbers of events and audit lines.

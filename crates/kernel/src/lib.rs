@@ -15,7 +15,7 @@ mod time;
 pub use self::{
     chance::{Chance, SeededChance, SystemChance},
     error::{Error, Result, Violations},
-    id::{AccountId, ChannelId, CustomerId, EventIds, GroupId, StoreId},
+    id::{AccountId, AddressId, ChannelId, CustomerId, EventIds, FormFieldId, GroupId, StoreId},
     money::Money,
     scope::{Grants, Scope},
     text::{fold, hex},

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod consent;
 pub mod counters;
 pub mod customers;
+pub mod form_fields;
 pub mod outbox;
 pub mod stores;
 
@@ -16,13 +17,17 @@ use sql::Migration;
 pub fn routes(routes: Routes) -> Routes {
     let routes = customers::v3::routes(routes);
     let routes = consent::v3::routes(routes);
+    let routes = form_fields::v3::routes(routes);
     let routes = customers::v2::routes(routes);
     stores::v2::routes(routes)
 }
 
 /// The schema, script by script, oldest first. A script that has been released is never changed.
-pub const SCHEMA: &[Migration] = &[Migration {
-    name: "0001_init",
-    text: include_str!("../schema/0001_init.sql"),
-    postgres: None,
-}];
+pub const SCHEMA: &[Migration] = &[
+    Migration { name: "0001_init", text: include_str!("../schema/0001_init.sql"), postgres: None },
+    Migration {
+        name: "0003_form_fields",
+        text: include_str!("../schema/0003_form_fields.sql"),
+        postgres: None,
+    },
+];

@@ -210,4 +210,14 @@ macro_rules! numbers {
     )+};
 }
 
-numbers!(StoreId, CustomerId, AccountId, ChannelId, GroupId, Timestamp, Money);
+numbers!(
+    StoreId,
+    CustomerId,
+    AddressId,
+    AccountId,
+    ChannelId,
+    GroupId,
+    FormFieldId,
+    Timestamp,
+    Money
+);

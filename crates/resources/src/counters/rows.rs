@@ -7,14 +7,21 @@ pub enum Counter {
     /// Customers. Its row also stands for the store's e-mail addresses: whoever gives one to a customer
     /// holds it, so that two requests cannot give the same one (ruling 16).
     Customer,
+    /// Definitions of form fields. Whoever defines one holds it, so that two requests cannot use one name.
+    FormField,
+    /// Forms that were filled in: each customer and each address with values has one. Taken last, when
+    /// every other row is held already.
+    FormSession,
 }
 
 impl Counter {
-    const ALL: [Self; 1] = [Self::Customer];
+    const ALL: [Self; 3] = [Self::Customer, Self::FormField, Self::FormSession];
 
     fn name(self) -> &'static str {
         match self {
             Self::Customer => "customer",
+            Self::FormField => "form_field",
+            Self::FormSession => "form_session",
         }
     }
 }

@@ -12,13 +12,46 @@ use super::{
 use crate::{
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
+    form_fields::{
+        model::{Answer, Entry, Owner, Said},
+        within as form_fields,
+    },
     outbox::{self, model::Event},
 };
+
+/// What a request says of a customer and of what belongs to it.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    pub customer: Changes,
+    /// Values of form fields; those not named stay as they are.
+    pub form_fields: Option<Vec<Said>>,
+}
+
+/// What is to be read along with customers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    pub form_fields: bool,
+}
+
+/// What belongs to customers, as far as it was wanted or has just been written.
+#[derive(Clone, Debug, Default)]
+pub struct Belongings {
+    /// The values of form fields of those named.
+    pub form_fields: Option<BTreeMap<CustomerId, Vec<Answer>>>,
+}
+
+/// Customers that were written, in the order of the request.
+#[derive(Debug, Default)]
+pub struct Written {
+    pub customers: Vec<Customer>,
+    pub belongings: Belongings,
+}
 
 /// Some rows of a list, and what is known of the rest.
 #[derive(Debug)]
 pub struct Listing {
     pub customers: Vec<Customer>,
+    pub belongings: Belongings,
     /// How many match in all; asked for pages by number only.
     pub total: Option<i64>,
     /// Whether there are rows before these, and after them.
@@ -26,9 +59,18 @@ pub struct Listing {
 }
 
 /// The customer of this id.
-pub async fn find(app: &App, caller: &Caller, id: CustomerId) -> Result<Customer> {
+pub async fn find(
+    app: &App,
+    caller: &Caller,
+    id: CustomerId,
+    wanted: Wanted,
+) -> Result<(Customer, Belongings)> {
     app.db
-        .read(async |tx| rows::find(tx, caller.store, id).await?.ok_or(Error::NotFound("customer")))
+        .snapshot(async |tx| {
+            let found = rows::find(tx, caller.store, id).await?;
+            let customer = found.ok_or(Error::NotFound("customer"))?;
+            Ok((customer, belongings(tx, caller.store, &[id], wanted).await?))
+        })
         .await
 }
 
@@ -40,8 +82,14 @@ pub async fn list(
     order: Order,
     part: &Part,
     limit: i64,
+    wanted: Wanted,
 ) -> Result<Listing> {
-    let work = async |tx: &mut ReadTx| list_in(tx, caller.store, filter, order, part, limit).await;
+    let work = async |tx: &mut ReadTx| {
+        let mut listing = list_in(tx, caller.store, filter, order, part, limit).await?;
+        let ids: Vec<_> = listing.customers.iter().map(|customer| customer.id).collect();
+        listing.belongings = belongings(tx, caller.store, &ids, wanted).await?;
+        Ok(listing)
+    };
     if is_short(filter, part) { app.db.snapshot(work).await } else { app.db.scan(work).await }
 }
 
@@ -56,11 +104,11 @@ pub async fn count(app: &App, caller: &Caller, filter: &Filter) -> Result<i64> {
 }
 
 /// Make customers: all of them, or none.
-pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Vec<Customer>> {
+pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Written> {
     if drafts.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Written::default());
     }
-    let hashes = hash_passwords(app, drafts.iter()).await?;
+    let hashes = hash_passwords(app, drafts.iter().map(|draft| &draft.customer)).await?;
     let now = app.clock.now();
     let numbers: Vec<(i64, i64)> = draw(app, now, drafts.len());
     app.db
@@ -69,8 +117,8 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Ve
             let first = counters::take(tx, caller.store, Counter::Customer, count).await?;
             let first = first.ok_or(Error::NotFound("store"))?;
             let ids = (first..).map(CustomerId);
-            let made: Vec<_> =
-                drafts.iter().zip(ids).map(|(draft, id)| Customer::new(id, draft, now)).collect();
+            let customer = |(draft, id): (&Draft, _)| Customer::new(id, &draft.customer, now);
+            let made: Vec<Customer> = drafts.iter().zip(ids).map(customer).collect();
             refuse_clashes(tx, caller.store, made.iter()).await?;
             for ((customer, hash), (event_id, audit_id)) in made.iter().zip(&hashes).zip(&numbers) {
                 rows::insert(tx, caller.store, customer, hash.as_deref().unwrap_or_default())
@@ -86,7 +134,10 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Ve
                 )
                 .await?;
             }
-            Ok(made)
+            let rows = made.iter().map(|customer| customer.id).zip(drafts);
+            set_form_fields(tx, caller.store, rows.clone()).await?;
+            let belongings = written(tx, caller.store, rows, Wanted::default()).await?;
+            Ok(Written { customers: made, belongings })
         })
         .await
 }
@@ -98,15 +149,23 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Ve
 pub async fn update(
     app: &App,
     caller: &Caller,
-    changes: &[(CustomerId, Changes)],
-) -> Result<Vec<Customer>> {
+    changes: &[(CustomerId, Draft)],
+    wanted: Wanted,
+) -> Result<Written> {
     if changes.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Written::default());
     }
-    let hashes = hash_passwords(app, changes.iter().map(|(_, changes)| changes)).await?;
+    let hashes = hash_passwords(app, changes.iter().map(|(_, draft)| &draft.customer)).await?;
     let now = app.clock.now();
     let numbers = draw(app, now, changes.len());
-    app.db.write(async |tx| update_in(tx, caller, changes, &hashes, &numbers, now).await).await
+    app.db
+        .write(async |tx| {
+            let customers = update_in(tx, caller, changes, &hashes, &numbers, now).await?;
+            let rows = changes.iter().map(|(id, draft)| (*id, draft));
+            let belongings = written(tx, caller.store, rows, wanted).await?;
+            Ok(Written { customers, belongings })
+        })
+        .await
 }
 
 /// Delete those of these customers that there are, and tell which those were.
@@ -184,7 +243,7 @@ async fn list_in(
         Part::Before(_) if beyond => drop(customers.remove(0)),
         _ => customers.truncate(usize::try_from(limit).unwrap_or(usize::MAX)),
     }
-    Ok(Listing { customers, total, more })
+    Ok(Listing { customers, belongings: Belongings::default(), total, more })
 }
 
 /// The place with the name of its customer, which no cursor carries (ruling 12).
@@ -213,13 +272,13 @@ fn is_short(filter: &Filter, part: &Part) -> bool {
 async fn update_in(
     tx: &mut WriteTx,
     caller: &Caller,
-    changes: &[(CustomerId, Changes)],
+    changes: &[(CustomerId, Draft)],
     hashes: &[Option<String>],
     numbers: &[(i64, i64)],
     now: Timestamp,
 ) -> Result<Vec<Customer>> {
     // The counter before the customers: every writer that holds both takes them in this order.
-    if changes.iter().any(|(_, changes)| changes.touch_identity()) {
+    if changes.iter().any(|(_, draft)| draft.customer.touch_identity()) {
         hold_addresses(tx, caller.store).await?;
     }
     let ids: BTreeSet<CustomerId> = changes.iter().map(|(id, _)| *id).collect();
@@ -229,10 +288,10 @@ async fn update_in(
         held.into_iter().map(|held| (held.id, held)).collect();
     let mut customers = before.clone();
     let mut differing: BTreeMap<CustomerId, BTreeSet<&'static str>> = BTreeMap::new();
-    for (index, (id, changes)) in changes.iter().enumerate() {
+    for (index, (id, draft)) in changes.iter().enumerate() {
         let customer =
             customers.get_mut(id).ok_or(Error::UnknownRow { index, what: "customer" })?;
-        let fields = customer.apply(changes);
+        let fields = customer.apply(&draft.customer);
         if !fields.is_empty() {
             differing.entry(*id).or_default().extend(fields);
         }
@@ -244,6 +303,10 @@ async fn update_in(
     let has_moved = |id: &CustomerId| differing.get(id).is_some_and(is_identity);
     let moved = changes.iter().filter(|(id, _)| has_moved(id)).map(|(id, _)| &customers[id]);
     refuse_clashes_among(tx, caller.store, moved, &customers).await?;
+    let rows = changes.iter().map(|(id, draft)| (*id, draft));
+    for id in set_form_fields(tx, caller.store, rows).await? {
+        differing.entry(id).or_default().insert("form_fields");
+    }
     for ((id, fields), (event_id, audit_id)) in differing.iter().zip(numbers) {
         let customer = customers.get_mut(id).expect("every changed customer is held");
         // A clock that is behind must not hide the change from those who ask what is newer.
@@ -270,6 +333,7 @@ async fn delete_in(
     numbers: &[(i64, i64)],
     now: Timestamp,
 ) -> Result<Vec<CustomerId>> {
+    form_fields::forget_customers(tx, caller.store, ids).await?;
     let gone = rows::delete(tx, caller.store, ids).await?;
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
@@ -279,6 +343,49 @@ async fn delete_in(
         audit::rows::record(tx, caller, *audit_id, &Change::customer_deleted(*id), now).await?;
     }
     Ok(gone)
+}
+
+/// What belongs to these customers, as far as it is wanted.
+async fn belongings(
+    tx: &mut ReadTx,
+    store: StoreId,
+    ids: &[CustomerId],
+    wanted: Wanted,
+) -> Result<Belongings> {
+    let form_fields = if wanted.form_fields && !ids.is_empty() {
+        Some(form_fields::of_customers(tx, store, ids).await?)
+    } else {
+        None
+    };
+    Ok(Belongings { form_fields })
+}
+
+/// The same of customers that were written: of each also what its row wrote (observed.md 4.2).
+async fn written<'d>(
+    tx: &mut WriteTx,
+    store: StoreId,
+    rows: impl Iterator<Item = (CustomerId, &'d Draft)>,
+    wanted: Wanted,
+) -> Result<Belongings> {
+    let is_shown = |(_, draft): &(_, &Draft)| wanted.form_fields || draft.form_fields.is_some();
+    let ids: BTreeSet<CustomerId> = rows.filter(is_shown).map(|(id, _)| id).collect();
+    let ids: Vec<CustomerId> = ids.into_iter().collect();
+    belongings(tx, store, &ids, Wanted { form_fields: true }).await
+}
+
+/// Set what each row says of form fields; whose values differ now.
+async fn set_form_fields<'d>(
+    tx: &mut WriteTx,
+    store: StoreId,
+    rows: impl Iterator<Item = (CustomerId, &'d Draft)>,
+) -> Result<BTreeSet<CustomerId>> {
+    let entries = rows.enumerate().flat_map(|(index, (id, draft))| {
+        let said = draft.form_fields.as_deref().unwrap_or_default();
+        Entry::all(Owner::customer(id), said, &format!("{index}.form_fields")).collect::<Vec<_>>()
+    });
+    let entries: Vec<Entry<'_>> = entries.collect();
+    let changed = form_fields::set(tx, store, &entries).await?;
+    Ok(changed.into_iter().map(|owner| owner.customer).collect())
 }
 
 /// Refuse new customers whose address another has, in the store or among themselves. The caller holds the
@@ -337,4 +444,18 @@ async fn hold_addresses(tx: &mut WriteTx, store: StoreId) -> Result<()> {
 /// Numbers for the event and the audit line of each row, before the transaction that may run twice.
 fn draw(app: &App, now: Timestamp, rows: usize) -> Vec<(i64, i64)> {
     (0..rows).map(|_| (app.event_ids.next(now), app.event_ids.next(now))).collect()
+}
+
+impl From<Changes> for Draft {
+    fn from(customer: Changes) -> Self {
+        Self { customer, ..Self::default() }
+    }
+}
+
+impl Belongings {
+    /// The values of a customer's form fields, where they are to be shown.
+    #[must_use]
+    pub fn form_fields_of(&self, id: CustomerId) -> Option<&[Answer]> {
+        self.form_fields.as_ref()?.get(&id).map(Vec::as_slice)
+    }
 }

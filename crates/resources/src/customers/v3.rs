@@ -15,7 +15,11 @@ use serde_json::{Value, json};
 use super::{
     filter::{Filter, Key, Order, Part, Place, PlaceKey, Span, Text},
     model::{Access, Changes, Customer, Password, Said},
-    ops::{self, Listing},
+    ops::{self, Belongings, Draft, Listing, Wanted},
+};
+use crate::form_fields::{
+    model::Said as Answered,
+    shape::{self as form_fields, AnswerBody},
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -35,20 +39,21 @@ async fn list(
 ) -> Reply<Json<Page<CustomerBody>>> {
     let filter = filter(&mut params)?;
     let order = params.choice("sort", SORTS)?.unwrap_or(NEWEST_FIRST);
-    let with_credit = params.include(INCLUDES)?.contains(&Include::StoreCredit);
+    let includes = params.include(INCLUDES)?;
+    let with_credit = includes.contains(&Include::StoreCredit);
+    let wanted = Wanted { form_fields: includes.contains(&Include::FormFields) };
     let window = params.window()?;
     let sent = params.finish()?;
 
     let part = part(&window, order)?;
-    let listing = ops::list(&app, &caller, &filter, order, &part, window.limit).await;
+    let listing = ops::list(&app, &caller, &filter, order, &part, window.limit, wanted).await;
     let listing = listing.map_err(|error| match error {
         Error::NotFound(_) => Window::lost_cursor(),
         error => error.into(),
     })?;
     let meta = meta(&window, order, &listing, &sent);
-    let data =
-        listing.customers.into_iter().map(|customer| CustomerBody::new(customer, with_credit));
-    Ok(Json(Page { data: data.collect(), meta }))
+    let Listing { customers, belongings, .. } = listing;
+    Ok(Json(Page { data: bodies(customers, &belongings, with_credit), meta }))
 }
 
 async fn create(
@@ -68,14 +73,12 @@ async fn create(
         fields.optional("trigger_account_created_notification", json::boolean);
         fields.not_yet("addresses");
         fields.not_yet("attributes");
-        said
+        (said, fields.optional("form_fields", form_fields::said))
     })?;
-    let drafts = checked(rows, TITLE)?;
+    let drafts = drafts(rows, TITLE)?;
     let refused = |error| refused(TITLE, ".customer_create", "creating", error);
     let made = ops::create(&app, &caller, &drafts).await.map_err(refused)?;
-    Ok(Json(Written::new(
-        made.into_iter().map(|customer| CustomerBody::new(customer, true)).collect(),
-    )))
+    Ok(Json(Written::new(bodies(made.customers, &made.belongings, true))))
 }
 
 async fn update(
@@ -91,15 +94,13 @@ async fn update(
         said.email = fields.optional("email", json::text);
         said.first_name = fields.optional("first_name", json::text);
         said.last_name = fields.optional("last_name", json::text);
-        (id, said)
+        (id, (said, fields.optional("form_fields", form_fields::said)))
     })?;
     let (ids, said): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-    let changes: Vec<_> = ids.into_iter().zip(checked(said, TITLE)?).collect();
+    let changes: Vec<_> = ids.into_iter().zip(drafts(said, TITLE)?).collect();
     let refused = |error| refused(TITLE, ".customer_update", "updating", error);
-    let after = ops::update(&app, &caller, &changes).await.map_err(refused)?;
-    Ok(Json(Written::new(
-        after.into_iter().map(|customer| CustomerBody::new(customer, true)).collect(),
-    )))
+    let after = ops::update(&app, &caller, &changes, Wanted::default()).await.map_err(refused)?;
+    Ok(Json(Written::new(bodies(after.customers, &after.belongings, true))))
 }
 
 /// Without `id:in` nothing is deleted, and 204 is the answer all the same, as published.
@@ -123,7 +124,6 @@ fn said(fields: &mut Fields<'_>) -> Said {
         Ok((reset, json::member(value, "new_password", json::text)?))
     });
     let (force_password_reset, password) = authentication.unwrap_or_default();
-    fields.not_yet("form_fields");
     Said {
         company: fields.optional("company", json::text),
         phone: fields.optional("phone", json::text),
@@ -155,13 +155,17 @@ fn access(channels: Option<Vec<ChannelId>>) -> Access {
     channels.map_or(Access::Global, |channels| Access::Channels(channels.into_iter().collect()))
 }
 
+/// A row: what it says of the customer, and of its form fields.
+type Row = (Said, Option<Vec<Answered>>);
+
 /// Check each row; the first at fault is told, by its place.
-fn checked(rows: Vec<Said>, title: &str) -> Result<Vec<Changes>, Failure> {
-    let check = |(index, said)| {
-        Changes::new(said).map_err(|error| match error {
+fn drafts(rows: Vec<Row>, title: &str) -> Result<Vec<Draft>, Failure> {
+    let check = |(index, (said, form_fields))| {
+        let customer = Changes::new(said).map_err(|error| match error {
             Error::Invalid(faults) => Failure::refused(title, in_words(faults).under(index)),
             error => error.into(),
-        })
+        })?;
+        Ok(Draft { customer, form_fields })
     };
     rows.into_iter().enumerate().map(check).collect()
 }
@@ -186,6 +190,7 @@ fn refused(title: &str, key: &str, doing: &str, error: Error) -> Failure {
         Error::UnknownRow { index, what } => {
             faults.add(format!("{index}.id"), format!("invalid {what} ID"));
         }
+        Error::Invalid(found) => faults = found,
         error => return error.into(),
     }
     Failure::refused(title, faults)
@@ -295,6 +300,8 @@ struct CustomerBody {
     store_credit_amounts: Option<[CreditBody; 1]>,
     origin_channel_id: i64,
     channel_ids: Option<Vec<i64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    form_fields: Option<Vec<AnswerBody>>,
 }
 
 #[derive(Serialize)]
@@ -308,9 +315,19 @@ struct CreditBody {
     amount: Money,
 }
 
+fn bodies(
+    customers: Vec<Customer>,
+    belongings: &Belongings,
+    with_credit: bool,
+) -> Vec<CustomerBody> {
+    let body = |customer| CustomerBody::new(customer, belongings, with_credit);
+    customers.into_iter().map(body).collect()
+}
+
 impl CustomerBody {
     /// Store credit is shown where something was written, or where it was asked for.
-    fn new(customer: Customer, with_credit: bool) -> Self {
+    fn new(customer: Customer, belongings: &Belongings, with_credit: bool) -> Self {
+        let form_fields = belongings.form_fields_of(customer.id);
         let channels = match customer.access {
             Access::Global => None,
             Access::Channels(channels) => {
@@ -338,6 +355,7 @@ impl CustomerBody {
                 .then_some([CreditBody { amount: customer.store_credit }]),
             origin_channel_id: customer.origin_channel.0,
             channel_ids: channels,
+            form_fields: form_fields.map(|answers| form_fields::bodies(answers.to_vec())),
         }
     }
 }
@@ -353,10 +371,12 @@ fn amount<S: Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::Error
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Include {
     StoreCredit,
+    FormFields,
 }
 
 /// The published values whose data exists so far.
-const INCLUDES: &[(&str, Include)] = &[("storecredit", Include::StoreCredit)];
+const INCLUDES: &[(&str, Include)] =
+    &[("storecredit", Include::StoreCredit), ("formfields", Include::FormFields)];
 
 const SORTS: &[(&str, Order)] = &[
     ("date_created:asc", Order { by: Key::Created, descending: false }),

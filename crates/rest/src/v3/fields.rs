@@ -49,11 +49,25 @@ impl Body {
         most: usize,
         read: impl Fn(&mut Fields<'_>) -> T,
     ) -> Result<Vec<T>, Failure> {
+        self.rows_or(StatusCode::PAYLOAD_TOO_LARGE, most, read)
+    }
+
+    /// The same for operations that say nothing of how many rows they take: at most 250, or 422 (ruling 3).
+    pub fn many_rows<T>(self, read: impl Fn(&mut Fields<'_>) -> T) -> Result<Vec<T>, Failure> {
+        self.rows_or(StatusCode::UNPROCESSABLE_ENTITY, 250, read)
+    }
+
+    fn rows_or<T>(
+        self,
+        too_many: StatusCode,
+        most: usize,
+        read: impl Fn(&mut Fields<'_>) -> T,
+    ) -> Result<Vec<T>, Failure> {
         let Value::Array(rows) = &self.0 else {
             return Err(at_fault("obj", "error.expected.jsarray"));
         };
         if rows.len() > most {
-            return Err(Failure::too_many_rows(StatusCode::PAYLOAD_TOO_LARGE, most));
+            return Err(Failure::too_many_rows(too_many, most));
         }
         let read_row = |(index, row): (usize, &Value)| {
             let mut fields = Fields::of(row);

@@ -47,6 +47,22 @@ impl Params {
         self.query.items(name).map(within_bounds).transpose()
     }
 
+    /// One text; `None` if it is absent.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        self.query.one(name)
+    }
+
+    /// One integer; `None` if it is absent.
+    pub fn integer(&mut self, name: &str) -> Result<Option<i64>, Failure> {
+        let Some(text) = self.query.one(name) else { return Ok(None) };
+        let not = |_| {
+            refuse(format!(
+                "Query parameter \"{name}\" value may contain only integer values. For input string: \"{text}\"."
+            ))
+        };
+        text.trim().parse().map(Some).map_err(not)
+    }
+
     /// The items of a list of integers; `None` if it is absent.
     pub fn integers(&mut self, name: &str) -> Result<Option<Vec<i64>>, Failure> {
         let Some(items) = self.texts(name)? else { return Ok(None) };

@@ -380,7 +380,8 @@ on_each_engine! {
 pub(crate) async fn sound(service: &Service) {
     let number = async |select: &str| service.number(select).await;
     let acme = "store_id = (SELECT store_id FROM store WHERE hash = 'acme')";
-    let live = number(&format!("SELECT live FROM counter WHERE {acme}")).await;
+    let live =
+        number(&format!("SELECT live FROM counter WHERE {acme} AND name = 'customer'")).await;
     let there = number(&format!("SELECT COUNT(*) FROM customer WHERE {acme}")).await;
     assert_eq!(live, there, "the count that is kept");
     let events = async |what: &str| {

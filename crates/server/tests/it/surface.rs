@@ -8,7 +8,10 @@ use serde_json::json;
 use testkit::{Answer, Ask, Service, on_each_engine};
 
 /// Operations that are ours, or that clients ask for though no published document has them.
-const EXTRAS: [&str; 5] = [
+const EXTRAS: [&str; 8] = [
+    "GET /stores/{}/custodia/form-fields",
+    "PUT /stores/{}/custodia/form-fields",
+    "DELETE /stores/{}/custodia/form-fields",
     "GET /stores/{}/v2/store",
     "GET /stores/{}/v2/time",
     "GET /time",
@@ -52,6 +55,10 @@ fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
         ("POST", Version::V3) => {
             json!([{"email": "new@example.com", "first_name": "A", "last_name": "B"}])
         }
+        ("PUT", Version::V3) if path.contains("form-field-values") => {
+            json!([{"customer_id": 1, "name": "shirt_size", "value": "Large"}])
+        }
+        ("PUT", Version::Own) => json!([{"name": "shirt_size", "type": "text"}]),
         ("PUT", Version::V3) if path.contains("consent") => json!({"allow": [], "deny": []}),
         ("PUT", Version::V3) => json!([{"id": 1, "company": "changed"}]),
         ("POST", _) => json!({"email": "new@example.com", "first_name": "A", "last_name": "B"}),
@@ -463,7 +470,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 77;
+const MOST_MISSING: usize = 75;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {
