@@ -1,7 +1,11 @@
 //! Values and definitions at once. SQLite has one writer, which hides every race: PostgreSQL is what counts.
 
+use std::{sync::Arc, time::Duration};
+
 use serde_json::{Value, json};
+use sql::WriteTx;
 use testkit::{Answer, Service, at_once, on_each_engine};
+use tokio::sync::Notify;
 
 use crate::{
     form_fields::{FIELDS, defined},
@@ -29,6 +33,35 @@ async fn race(service: &Service, requests: Vec<(&'static str, String, Value)>) -
 
 fn value(customer: i64, name: &str, value: impl Into<Value>) -> Value {
     json!({"customer_id": customer, "name": name, "value": value.into()})
+}
+
+/// Set a value while another transaction, begun before, changes the definition by this statement: what is answered
+/// once that has been kept.
+#[expect(clippy::disallowed_methods, reason = "a race needs tasks")]
+async fn set_while(service: &Service, statement: &'static str, row: Value) -> Answer {
+    let (changed, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let changer = {
+        let (db, changed, go) = (service.app().db.clone(), changed.clone(), go.clone());
+        tokio::spawn(async move {
+            let work = async |tx: &mut WriteTx| {
+                tx.query(statement).execute().await?;
+                changed.notify_one();
+                go.notified().await;
+                Ok::<_, sql::Error>(())
+            };
+            db.write(work).await
+        })
+    };
+    changed.notified().await;
+    let setter = {
+        let service = service.clone();
+        tokio::spawn(async move { service.put("modify", VALUES, json!([row])).await })
+    };
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert!(!setter.is_finished(), "it waits for the definition");
+    go.notify_one();
+    changer.await.unwrap().unwrap();
+    setter.await.unwrap()
 }
 
 /// What must hold of fields and values however they came to be.
@@ -81,6 +114,18 @@ on_each_engine! {
             assert_eq!(service.number("SELECT COUNT(*) FROM form_value").await, round * 8);
         }
         holds(&service).await;
+    }
+
+    async fn who_sets_a_value_waits_for_the_definition_and_takes_it_as_it_is_then(service: Service) {
+        let size = json!({"name": "size", "type": "picklist", "choices": ["S", "L"]});
+        defined(&service, json!([size])).await;
+        service.crowd(1).await;
+        let chosen = value(1, "size", "L");
+        let late = set_while(&service, "UPDATE form_field SET choices = 'S'", chosen.clone()).await;
+        assert_eq!(late.json()["errors"], json!({"0.value": "must be one of the choices of the field"}));
+        let late = set_while(&service, "UPDATE form_field SET removed_at = 5", chosen).await;
+        assert_eq!(late.json()["errors"], json!({"0.name": "no such customer form field"}));
+        assert_eq!(service.number("SELECT COUNT(*) FROM form_value").await, 0);
     }
 
     async fn a_field_deleted_while_its_values_are_set_leaves_none_behind(service: Service) {
