@@ -12,6 +12,7 @@ use resources::{
     customers::{
         self,
         model::{Access, Changes, Said},
+        ops::Draft,
     },
 };
 use rest::{App, Caller, Settings};
@@ -31,8 +32,9 @@ pub(crate) async fn settle(db: &Db, token: &str, seed: u64) -> Outcome {
     for number in 0..PEOPLE {
         now = now.plus_seconds(i64::from(chance.number()) % 600_000 + 3_600);
         clock.set(now);
-        let draft = Changes::new(person(number, &*chance))?;
-        let made = customers::ops::create(&app, &caller, &[draft.into()]).await?;
+        let customer = Changes::new(person(number, &*chance))?;
+        let draft = Draft { customer, ..Draft::default() };
+        let made = customers::ops::create(&app, &caller, &[draft]).await?;
         let id =
             made.customers.first().map(|customer| customer.id).ok_or("one customer was made")?;
         declare(&app, &caller, id, &clock, now).await?;

@@ -111,6 +111,18 @@ impl Routes {
         self.mount(Method::PUT, path, scope, Some(most), handler)
     }
 
+    /// Answer `POST`, at most `most` at once for one account.
+    #[must_use]
+    pub fn post_at_once<T: 'static>(
+        self,
+        most: u32,
+        path: &str,
+        scope: Scope,
+        handler: impl Handler<T, App>,
+    ) -> Self {
+        self.mount(Method::POST, path, scope, Some(most), handler)
+    }
+
     /// The router, and every operation it answers.
     pub fn finish(self) -> (Router, Vec<Operation>) {
         let router =

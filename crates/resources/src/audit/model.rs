@@ -1,4 +1,4 @@
-use kernel::{CustomerId, FormFieldId};
+use kernel::{AddressId, CustomerId, FormFieldId};
 
 /// A change, as its audit line names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,24 @@ impl Change {
     #[must_use]
     pub fn form_field_deleted(id: FormFieldId) -> Self {
         Self { action: "form_field.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// An address was made.
+    #[must_use]
+    pub fn address_created(id: AddressId) -> Self {
+        Self { action: "address.created", subject: id.0, fields: String::new() }
+    }
+
+    /// Fields of an address were changed.
+    #[must_use]
+    pub fn address_updated(id: AddressId, fields: &[&'static str]) -> Self {
+        Self { action: "address.updated", subject: id.0, fields: fields.join(" ") }
+    }
+
+    /// An address was deleted, and its customer stays.
+    #[must_use]
+    pub fn address_deleted(id: AddressId) -> Self {
+        Self { action: "address.deleted", subject: id.0, fields: String::new() }
     }
 
     /// A customer's consent was declared.

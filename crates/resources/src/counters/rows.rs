@@ -7,6 +7,8 @@ pub enum Counter {
     /// Customers. Its row also stands for the store's e-mail addresses: whoever gives one to a customer
     /// holds it, so that two requests cannot give the same one (ruling 16).
     Customer,
+    /// Addresses of customers.
+    Address,
     /// Definitions of form fields. Whoever defines one holds it, so that two requests cannot use one name.
     FormField,
     /// Forms that were filled in: each customer and each address with values has one. Taken last, when
@@ -15,11 +17,13 @@ pub enum Counter {
 }
 
 impl Counter {
-    const ALL: [Self; 3] = [Self::Customer, Self::FormField, Self::FormSession];
+    /// In the order in which who needs several takes them.
+    const ALL: [Self; 4] = [Self::Customer, Self::Address, Self::FormField, Self::FormSession];
 
     fn name(self) -> &'static str {
         match self {
             Self::Customer => "customer",
+            Self::Address => "address",
             Self::FormField => "form_field",
             Self::FormSession => "form_session",
         }

@@ -10,6 +10,10 @@ use super::{
     password, rows,
 };
 use crate::{
+    addresses::{
+        self,
+        model::{Details, Embedded},
+    },
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     form_fields::{
@@ -23,20 +27,25 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
     pub customer: Changes,
+    /// What a new customer brings along; `None` where nothing was said of addresses.
+    pub addresses: Option<Vec<Details>>,
     /// Values of form fields; those not named stay as they are.
     pub form_fields: Option<Vec<Said>>,
 }
 
-/// What is to be read along with customers.
+/// Which belongings of customers are to be read beside them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted {
+    pub addresses: bool,
     pub form_fields: bool,
 }
 
-/// What belongs to customers, as far as it was wanted or has just been written.
+/// What belongs to customers, each by the customer's id; `None` where it was not asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Belongings {
-    /// The values of form fields of those named.
+    /// Who has none is not in it; in an answer to a creation, who brought none.
+    pub addresses: Option<BTreeMap<CustomerId, Embedded>>,
+    /// Who has none is in it all the same; in an answer to what was written, who said nothing of them is not.
     pub form_fields: Option<BTreeMap<CustomerId, Vec<Answer>>>,
 }
 
@@ -74,7 +83,8 @@ pub async fn find(
         .await
 }
 
-/// Part of the customers that match, at most `limit`. A cursor whose row is gone is `NotFound`.
+/// Part of the customers that match, at most `limit`, and of their belongings those that are wanted. A cursor
+/// whose row is gone is `NotFound`.
 pub async fn list(
     app: &App,
     caller: &Caller,
@@ -103,7 +113,7 @@ pub async fn count(app: &App, caller: &Caller, filter: &Filter) -> Result<i64> {
     }
 }
 
-/// Make customers: all of them, or none.
+/// Make customers with what they bring along: all of it, or nothing.
 pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Written> {
     if drafts.is_empty() {
         return Ok(Written::default());
@@ -111,11 +121,16 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
     let hashes = hash_passwords(app, drafts.iter().map(|draft| &draft.customer)).await?;
     let now = app.clock.now();
     let numbers: Vec<(i64, i64)> = draw(app, now, drafts.len());
+    let address_numbers =
+        draw(app, now, drafts.iter().flat_map(|it| &it.addresses).flatten().count());
     app.db
         .write(async |tx| {
             let count = i64::try_from(drafts.len()).map_err(Error::internal)?;
             let first = counters::take(tx, caller.store, Counter::Customer, count).await?;
             let first = first.ok_or(Error::NotFound("store"))?;
+            if !address_numbers.is_empty() {
+                addresses::ops::hold_count(tx, caller.store).await?;
+            }
             let ids = (first..).map(CustomerId);
             let customer = |(draft, id): (&Draft, _)| Customer::new(id, &draft.customer, now);
             let made: Vec<Customer> = drafts.iter().zip(ids).map(customer).collect();
@@ -134,9 +149,11 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
                 )
                 .await?;
             }
+            let addresses = bring(tx, caller, drafts, &made, &address_numbers, now).await?;
             let rows = made.iter().map(|customer| customer.id).zip(drafts);
             set_form_fields(tx, caller.store, rows.clone()).await?;
-            let belongings = written(tx, caller.store, rows, Wanted::default()).await?;
+            let mut belongings = written(tx, caller.store, rows, Wanted::default()).await?;
+            belongings.addresses = Some(addresses);
             Ok(Written { customers: made, belongings })
         })
         .await
@@ -177,7 +194,7 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[CustomerId]) -> Result<Ve
     let numbers = draw(app, now, ids.len());
     app.db
         .write(async |tx| {
-            hold_addresses(tx, caller.store).await?;
+            hold_for_deletion(tx, caller.store).await?;
             rows::lock(tx, caller.store, ids).await?;
             delete_in(tx, caller, ids, &numbers, now).await
         })
@@ -207,7 +224,7 @@ pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Res
         let numbers = draw(app, now, batch.len());
         app.db
             .write(async |tx| {
-                hold_addresses(tx, caller.store).await?;
+                hold_for_deletion(tx, caller.store).await?;
                 // Found outside this transaction: those that match no longer are left alone.
                 let ids = rows::lock_matching(tx, caller.store, &filter, &batch).await?;
                 delete_in(tx, caller, &ids, &numbers, now).await
@@ -269,6 +286,36 @@ fn is_short(filter: &Filter, part: &Part) -> bool {
     filter.names_few() || (filter.is_empty() && near)
 }
 
+/// Make the addresses that new customers bring along; by customer, those of whom any were said.
+async fn bring(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    drafts: &[Draft],
+    made: &[Customer],
+    numbers: &[(i64, i64)],
+    now: Timestamp,
+) -> Result<BTreeMap<CustomerId, Embedded>> {
+    let mut brought: BTreeMap<CustomerId, Embedded> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for (customer, draft) in made.iter().zip(drafts) {
+        if let Some(addresses) = &draft.addresses {
+            brought.insert(customer.id, Embedded::default());
+            rows.extend(addresses.iter().map(|details| (customer.id, details.clone())));
+        }
+    }
+    if rows.is_empty() {
+        return Ok(brought);
+    }
+    for outcome in addresses::ops::create_in(tx, caller, &rows, numbers, now).await? {
+        if let addresses::ops::Outcome::Written(address) = outcome {
+            let shown = brought.entry(address.customer).or_default();
+            shown.count += 1;
+            shown.addresses.push(address);
+        }
+    }
+    Ok(brought)
+}
+
 async fn update_in(
     tx: &mut WriteTx,
     caller: &Caller,
@@ -279,7 +326,7 @@ async fn update_in(
 ) -> Result<Vec<Customer>> {
     // The counter before the customers: every writer that holds both takes them in this order.
     if changes.iter().any(|(_, draft)| draft.customer.touch_identity()) {
-        hold_addresses(tx, caller.store).await?;
+        hold_emails(tx, caller.store).await?;
     }
     let ids: BTreeSet<CustomerId> = changes.iter().map(|(id, _)| *id).collect();
     let ids: Vec<CustomerId> = ids.into_iter().collect();
@@ -335,6 +382,7 @@ async fn delete_in(
 ) -> Result<Vec<CustomerId>> {
     form_fields::forget_customers(tx, caller.store, ids).await?;
     let gone = rows::delete(tx, caller.store, ids).await?;
+    addresses::ops::forget_in(tx, caller.store, &gone).await?;
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
     for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {
@@ -352,12 +400,17 @@ async fn belongings(
     ids: &[CustomerId],
     wanted: Wanted,
 ) -> Result<Belongings> {
+    let addresses = if wanted.addresses {
+        Some(addresses::rows::embedded(tx, store, ids.iter().copied()).await?)
+    } else {
+        None
+    };
     let form_fields = if wanted.form_fields && !ids.is_empty() {
         Some(form_fields::of_customers(tx, store, ids).await?)
     } else {
         None
     };
-    Ok(Belongings { form_fields })
+    Ok(Belongings { addresses, form_fields })
 }
 
 /// The same of customers that were written: of each also what its row wrote (observed.md 4.2).
@@ -370,7 +423,7 @@ async fn written<'d>(
     let is_shown = |(_, draft): &(_, &Draft)| wanted.form_fields || draft.form_fields.is_some();
     let ids: BTreeSet<CustomerId> = rows.filter(is_shown).map(|(id, _)| id).collect();
     let ids: Vec<CustomerId> = ids.into_iter().collect();
-    belongings(tx, store, &ids, Wanted { form_fields: true }).await
+    belongings(tx, store, &ids, Wanted { form_fields: true, ..Wanted::default() }).await
 }
 
 /// Set what each row says of form fields; whose values differ now.
@@ -437,19 +490,19 @@ async fn hash_passwords(
 }
 
 /// Hold the store's e-mail addresses, and with them its count of customers, until the transaction ends.
-async fn hold_addresses(tx: &mut WriteTx, store: StoreId) -> Result<()> {
+async fn hold_emails(tx: &mut WriteTx, store: StoreId) -> Result<()> {
     counters::hold(tx, store, Counter::Customer).await?.ok_or(Error::NotFound("store"))
+}
+
+/// Hold all that a deletion of customers counts out, before the customers themselves.
+async fn hold_for_deletion(tx: &mut WriteTx, store: StoreId) -> Result<()> {
+    hold_emails(tx, store).await?;
+    addresses::ops::hold_count(tx, store).await
 }
 
 /// Numbers for the event and the audit line of each row, before the transaction that may run twice.
 fn draw(app: &App, now: Timestamp, rows: usize) -> Vec<(i64, i64)> {
     (0..rows).map(|_| (app.event_ids.next(now), app.event_ids.next(now))).collect()
-}
-
-impl From<Changes> for Draft {
-    fn from(customer: Changes) -> Self {
-        Self { customer, ..Self::default() }
-    }
 }
 
 impl Belongings {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     filter::{Filter, Key, Order, Part, Span, Text},
     model::{Changes, Customer, Password, Said},
-    ops::{self, Belongings, Wanted},
+    ops::{self, Belongings, Draft, Wanted},
 };
 use crate::form_fields::{
     model::Answer,
@@ -90,8 +90,8 @@ async fn create(
         said.last_name = Some(fields.required("last_name", json::text));
         said
     })?;
-    let draft = checked(said)?;
-    let mut made = ops::create(&app, &caller, &[draft.into()]).await.map_err(refused)?;
+    let draft = Draft { customer: checked(said)?, ..Draft::default() };
+    let mut made = ops::create(&app, &caller, &[draft]).await.map_err(refused)?;
     let customer = made.customers.pop().ok_or_else(|| Error::internal("one customer was made"))?;
     Ok(shown(Json::created, customer, &made.belongings, &app, &caller))
 }
@@ -110,7 +110,8 @@ async fn update(
         said.last_name = fields.optional("last_name", json::text);
         (said, fields.optional("form_fields", json::list(sent_back)).unwrap_or_default())
     })?;
-    let changes = [(CustomerId(id), checked(said)?.into())];
+    let draft = Draft { customer: checked(said)?, ..Draft::default() };
+    let changes = [(CustomerId(id), draft)];
     if !form_fields.is_empty() {
         let (_, belongings) = ops::find(&app, &caller, CustomerId(id), SHOWN).await?;
         let answers = belongings.form_fields_of(CustomerId(id)).unwrap_or_default();
@@ -336,7 +337,7 @@ impl CustomerBody {
 }
 
 /// What V2 shows of what belongs to a customer.
-const SHOWN: Wanted = Wanted { form_fields: true };
+const SHOWN: Wanted = Wanted { addresses: false, form_fields: true };
 
 /// Every member a body may have; those published as read-only are ignored.
 const MEMBERS: &[&str] = &[

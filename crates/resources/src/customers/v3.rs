@@ -17,9 +17,13 @@ use super::{
     model::{Access, Changes, Customer, Password, Said},
     ops::{self, Belongings, Draft, Listing, Wanted},
 };
-use crate::form_fields::{
-    model::Said as Answered,
-    shape::{self as form_fields, AnswerBody},
+use crate::{
+    addresses::{
+        self,
+        model::{Address, Details, Embedded, MOST_EMBEDDED},
+        v3::AddressBody,
+    },
+    form_fields::shape::{self as form_fields, AnswerBody},
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -39,21 +43,30 @@ async fn list(
 ) -> Reply<Json<Page<CustomerBody>>> {
     let filter = filter(&mut params)?;
     let order = params.choice("sort", SORTS)?.unwrap_or(NEWEST_FIRST);
-    let includes = params.include(INCLUDES)?;
-    let with_credit = includes.contains(&Include::StoreCredit);
-    let wanted = Wanted { form_fields: includes.contains(&Include::FormFields) };
+    let include = params.include(INCLUDES)?;
     let window = params.window()?;
     let sent = params.finish()?;
 
     let part = part(&window, order)?;
+    let wanted = Wanted {
+        addresses: include.contains(&Include::Addresses),
+        form_fields: include.contains(&Include::FormFields),
+    };
     let listing = ops::list(&app, &caller, &filter, order, &part, window.limit, wanted).await;
     let listing = listing.map_err(|error| match error {
         Error::NotFound(_) => Window::lost_cursor(),
         error => error.into(),
     })?;
     let meta = meta(&window, order, &listing, &sent);
+    let with_credit = include.contains(&Include::StoreCredit);
     let Listing { customers, belongings, .. } = listing;
-    Ok(Json(Page { data: bodies(customers, &belongings, with_credit), meta }))
+    let body = |customer: Customer| {
+        let addresses = belongings.addresses.as_ref().map(|all| all.get(&customer.id));
+        let addresses = addresses.map(|shown| shown.cloned().unwrap_or_default());
+        CustomerBody::new(customer, &belongings, with_credit)
+            .with_addresses(addresses, AddressBody::new)
+    };
+    Ok(Json(Page { data: customers.into_iter().map(body).collect(), meta }))
 }
 
 async fn create(
@@ -71,14 +84,26 @@ async fn create(
         said.origin_channel = fields.optional("origin_channel_id", json::channel);
         // No e-mail is ever sent; read, so that a wrong type is told.
         fields.optional("trigger_account_created_notification", json::boolean);
-        fields.not_yet("addresses");
+        let addresses = fields.objects("addresses", MOST_EMBEDDED, addresses::v3::brought);
         fields.not_yet("attributes");
-        (said, fields.optional("form_fields", form_fields::said))
+        let form_fields = fields.optional("form_fields", form_fields::said);
+        (said, addresses, form_fields)
     })?;
-    let drafts = drafts(rows, TITLE)?;
+    let mut drafts = Vec::with_capacity(rows.len());
+    for (index, (said, addresses, form_fields)) in rows.into_iter().enumerate() {
+        let customer = checked(said, index, TITLE)?;
+        let addresses = brought(addresses, index, TITLE)?;
+        drafts.push(Draft { customer, addresses, form_fields });
+    }
     let refused = |error| refused(TITLE, ".customer_create", "creating", error);
     let made = ops::create(&app, &caller, &drafts).await.map_err(refused)?;
-    Ok(Json(Written::new(bodies(made.customers, &made.belongings, true))))
+    let belongings = made.belongings;
+    let body = |customer: Customer| {
+        let brought = belongings.addresses.as_ref().and_then(|all| all.get(&customer.id).cloned());
+        CustomerBody::new(customer, &belongings, true)
+            .with_addresses(brought, AddressBody::with_form_fields)
+    };
+    Ok(Json(Written::new(made.customers.into_iter().map(body).collect())))
 }
 
 async fn update(
@@ -94,13 +119,17 @@ async fn update(
         said.email = fields.optional("email", json::text);
         said.first_name = fields.optional("first_name", json::text);
         said.last_name = fields.optional("last_name", json::text);
-        (id, (said, fields.optional("form_fields", form_fields::said)))
+        (id, said, fields.optional("form_fields", form_fields::said))
     })?;
-    let (ids, said): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-    let changes: Vec<_> = ids.into_iter().zip(drafts(said, TITLE)?).collect();
+    let mut changes = Vec::with_capacity(rows.len());
+    for (index, (id, said, form_fields)) in rows.into_iter().enumerate() {
+        let customer = checked(said, index, TITLE)?;
+        changes.push((id, Draft { customer, form_fields, ..Draft::default() }));
+    }
     let refused = |error| refused(TITLE, ".customer_update", "updating", error);
     let after = ops::update(&app, &caller, &changes, Wanted::default()).await.map_err(refused)?;
-    Ok(Json(Written::new(bodies(after.customers, &after.belongings, true))))
+    let body = |customer| CustomerBody::new(customer, &after.belongings, true);
+    Ok(Json(Written::new(after.customers.into_iter().map(body).collect())))
 }
 
 /// Without `id:in` nothing is deleted, and 204 is the answer all the same, as published.
@@ -155,19 +184,25 @@ fn access(channels: Option<Vec<ChannelId>>) -> Access {
     channels.map_or(Access::Global, |channels| Access::Channels(channels.into_iter().collect()))
 }
 
-/// A row: what it says of the customer, and of its form fields.
-type Row = (Said, Option<Vec<Answered>>);
+/// Check what a row says; the first at fault is told, by its place.
+fn checked(said: Said, index: usize, title: &str) -> Result<Changes, Failure> {
+    Changes::new(said).map_err(|error| match error {
+        Error::Invalid(faults) => Failure::refused(title, in_words(faults).under(index)),
+        error => error.into(),
+    })
+}
 
-/// Check each row; the first at fault is told, by its place.
-fn drafts(rows: Vec<Row>, title: &str) -> Result<Vec<Draft>, Failure> {
-    let check = |(index, (said, form_fields))| {
-        let customer = Changes::new(said).map_err(|error| match error {
-            Error::Invalid(faults) => Failure::refused(title, in_words(faults).under(index)),
-            error => error.into(),
-        })?;
-        Ok(Draft { customer, form_fields })
+/// Check the addresses that the customer of a row brings along; the first at fault is told.
+fn brought(
+    said: Option<Vec<addresses::model::Said>>,
+    index: usize,
+    title: &str,
+) -> Result<Option<Vec<Details>>, Failure> {
+    let check = |(at, said)| {
+        let place = format!("{index}.addresses.{at}");
+        addresses::v3::checked(said).map_err(|error| addresses::v3::at_fault(title, place, error))
     };
-    rows.into_iter().enumerate().map(check).collect()
+    said.map(|said| said.into_iter().enumerate().map(check).collect()).transpose()
 }
 
 /// The domain's field names as V3 has them.
@@ -283,6 +318,10 @@ fn meta(window: &Window, order: Order, listing: &Listing, sent: &str) -> Meta {
 #[derive(Serialize)]
 struct CustomerBody {
     id: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address_count: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    addresses: Option<Vec<AddressBody>>,
     authentication: AuthenticationBody,
     company: String,
     customer_group_id: i64,
@@ -315,15 +354,6 @@ struct CreditBody {
     amount: Money,
 }
 
-fn bodies(
-    customers: Vec<Customer>,
-    belongings: &Belongings,
-    with_credit: bool,
-) -> Vec<CustomerBody> {
-    let body = |customer| CustomerBody::new(customer, belongings, with_credit);
-    customers.into_iter().map(body).collect()
-}
-
 impl CustomerBody {
     /// Store credit is shown where something was written, or where it was asked for.
     fn new(customer: Customer, belongings: &Belongings, with_credit: bool) -> Self {
@@ -336,6 +366,8 @@ impl CustomerBody {
         };
         Self {
             id: customer.id.0,
+            address_count: None,
+            addresses: None,
             authentication: AuthenticationBody {
                 force_password_reset: customer.force_password_reset,
             },
@@ -358,6 +390,13 @@ impl CustomerBody {
             form_fields: form_fields.map(|answers| form_fields::bodies(answers.to_vec())),
         }
     }
+
+    /// With its addresses, where they were asked for or brought along.
+    fn with_addresses(self, shown: Option<Embedded>, body: fn(Address) -> AddressBody) -> Self {
+        let Some(Embedded { addresses, count }) = shown else { return self };
+        let addresses = addresses.into_iter().map(body).collect();
+        Self { address_count: Some(count), addresses: Some(addresses), ..self }
+    }
 }
 
 /// A JSON number with no digit more than it needs: `0`, `43.15`.
@@ -370,13 +409,17 @@ fn amount<S: Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::Error
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Include {
+    Addresses,
     StoreCredit,
     FormFields,
 }
 
 /// The published values whose data exists so far.
-const INCLUDES: &[(&str, Include)] =
-    &[("storecredit", Include::StoreCredit), ("formfields", Include::FormFields)];
+const INCLUDES: &[(&str, Include)] = &[
+    ("addresses", Include::Addresses),
+    ("storecredit", Include::StoreCredit),
+    ("formfields", Include::FormFields),
+];
 
 const SORTS: &[(&str, Order)] = &[
     ("date_created:asc", Order { by: Key::Created, descending: false }),

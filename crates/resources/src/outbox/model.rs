@@ -1,4 +1,4 @@
-use kernel::CustomerId;
+use kernel::{AddressId, CustomerId};
 
 /// Something that happened which a webhook may tell of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,12 @@ pub enum Event {
     CustomerUpdated(CustomerId),
     /// A customer was deleted.
     CustomerDeleted(CustomerId),
+    /// An address of a customer was made.
+    AddressCreated(CustomerId, AddressId),
+    /// An address of a customer was changed.
+    AddressUpdated(CustomerId, AddressId),
+    /// An address of a customer was deleted, and the customer stays.
+    AddressDeleted(CustomerId, AddressId),
 }
 
 impl Event {
@@ -19,6 +25,9 @@ impl Event {
             Self::CustomerCreated(_) => "store/customer/created",
             Self::CustomerUpdated(_) => "store/customer/updated",
             Self::CustomerDeleted(_) => "store/customer/deleted",
+            Self::AddressCreated(..) => "store/customer/address/created",
+            Self::AddressUpdated(..) => "store/customer/address/updated",
+            Self::AddressDeleted(..) => "store/customer/address/deleted",
         }
     }
 
@@ -26,9 +35,12 @@ impl Event {
     #[must_use]
     pub fn subject(self) -> i64 {
         match self {
-            Self::CustomerCreated(id) | Self::CustomerUpdated(id) | Self::CustomerDeleted(id) => {
-                id.0
-            }
+            Self::CustomerCreated(id)
+            | Self::CustomerUpdated(id)
+            | Self::CustomerDeleted(id)
+            | Self::AddressCreated(id, _)
+            | Self::AddressUpdated(id, _)
+            | Self::AddressDeleted(id, _) => id.0,
         }
     }
 
@@ -39,6 +51,13 @@ impl Event {
             Self::CustomerCreated(id) | Self::CustomerUpdated(id) | Self::CustomerDeleted(id) => {
                 format!(r#"{{"type":"customer","id":{}}}"#, id.0)
             }
+            // The type is the customer's all the same, and the id is the address's.
+            Self::AddressCreated(customer, id)
+            | Self::AddressUpdated(customer, id)
+            | Self::AddressDeleted(customer, id) => format!(
+                r#"{{"type":"customer","id":{},"address":{{"customer_id":{}}}}}"#,
+                id.0, customer.0
+            ),
         }
     }
 }

@@ -70,6 +70,12 @@ impl Params {
         Ok(Window { page, limit })
     }
 
+    /// The same; `None` where neither is given.
+    pub fn window_if_asked(&mut self) -> Result<Option<Window>, Failure> {
+        let is_asked = self.0.left_over().any(|name| matches!(name, "page" | "limit"));
+        self.window().map(|window| is_asked.then_some(window))
+    }
+
     /// Refuse whatever nobody took.
     pub fn finish(self) -> Result<(), Failure> {
         self.0.left_over().next().map_or(Ok(()), |name| Err(Failure::unsupported(name)))

@@ -135,6 +135,35 @@ impl<'b> Fields<'b> {
         }
     }
 
+    /// A list of at most `most` objects that may be absent or null. Each fault is told by its path:
+    /// `addresses.1.city`.
+    pub fn objects<T>(
+        &mut self,
+        name: &str,
+        most: usize,
+        read: impl Fn(&mut Fields<'_>) -> T,
+    ) -> Option<Vec<T>> {
+        let items = match self.object.get(name)? {
+            Value::Null => return None,
+            Value::Array(items) if items.len() <= most => items,
+            Value::Array(_) => return self.note(name, "error.maxLength".into()),
+            _ => return self.note(name, "error.expected.jsarray".into()),
+        };
+        let mut objects = Vec::with_capacity(items.len());
+        for (at, item) in items.iter().enumerate() {
+            if !item.is_object() {
+                self.note::<()>(name, Unreadable::from("error.expected.jsobject").below(at));
+                continue;
+            }
+            let mut fields = Fields::of(item);
+            objects.push(read(&mut fields));
+            for (path, word) in fields.faults.into_map() {
+                self.note::<()>(name, Unreadable { path, word: word.into() }.below(at));
+            }
+        }
+        Some(objects)
+    }
+
     /// A published member that this server cannot keep yet: refused when it holds anything, rather than
     /// dropped in silence.
     pub fn not_yet(&mut self, name: &str) {

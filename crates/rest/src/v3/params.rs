@@ -124,6 +124,23 @@ impl Params {
 
     /// Which part of a list is asked for: `page` and `limit` (ruling 10), `before` and `after` (ruling 12).
     pub fn window(&mut self) -> Result<Window, Failure> {
+        let (page, limit) = self.page_and_limit()?;
+        let (before, after) = (self.query.one("before"), self.query.one("after"));
+        if before.is_some() && after.is_some() {
+            return Err(refuse(
+                "Query parameters \"before\" and \"after\" cannot be used together.",
+            ));
+        }
+        Ok(Window { page, limit, before, after })
+    }
+
+    /// The same for lists without cursors: `before` and `after` are left over, and so refused.
+    pub fn pages(&mut self) -> Result<Window, Failure> {
+        let (page, limit) = self.page_and_limit()?;
+        Ok(Window { page, limit, before: None, after: None })
+    }
+
+    fn page_and_limit(&mut self) -> Result<(i64, i64), Failure> {
         let mut number = |name: &str, default: i64| {
             let Some(text) = self.query.one(name) else { return Ok(default) };
             let number = positive(text.trim());
@@ -134,14 +151,7 @@ impl Params {
             };
             number.ok_or_else(not)
         };
-        let (page, limit) = (number("page", 1)?, number("limit", 50)?.min(250));
-        let (before, after) = (self.query.one("before"), self.query.one("after"));
-        if before.is_some() && after.is_some() {
-            return Err(refuse(
-                "Query parameters \"before\" and \"after\" cannot be used together.",
-            ));
-        }
-        Ok(Window { page, limit, before, after })
+        Ok((number("page", 1)?, number("limit", 50)?.min(250)))
     }
 
     /// Refuse whatever nobody took; else give the query as it was sent, for links to repeat.

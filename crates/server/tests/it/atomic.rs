@@ -4,9 +4,16 @@ use serde_json::{Value, json};
 use testkit::{Service, on_each_engine};
 
 const V3: &str = "/v3/customers";
+const ADDRESSES: &str = "/v3/customers/addresses";
 
 fn person(email: &str) -> Value {
     json!({"email": email, "first_name": "Grace-the-first", "last_name": "Hopper-the-last"})
+}
+
+fn address(customer: i64) -> Value {
+    json!({"customer_id": customer, "first_name": "Grace-the-first", "last_name": "Hopper-the-last",
+        "address1": "Street-of-hers 1", "city": "City-of-hers", "state_or_province": "",
+        "postal_code": "Code-of-hers", "country_code": "DE", "phone": "555-0199"})
 }
 
 fn event(what: &str, id: i64) -> String {
@@ -90,6 +97,11 @@ on_each_engine! {
             ("PUT", "/v2/customers/1", json!({"company": "X", "email": "c2@example.com"}), 400),
             ("PUT", "/v2/customers/99", json!({"company": "X"}), 404),
             ("DELETE", "/v2/customers/99", json!(null), 404),
+            ("POST", "/v3/customers/addresses", json!([address(1), address(99)]), 422),
+            ("PUT", "/v3/customers/addresses", json!([{"id": 1}]), 422),
+            ("PUT", "/v2/customers/1/addresses/1", json!({"city": "X"}), 404),
+            ("DELETE", "/v2/customers/1/addresses/1", json!(null), 404),
+            ("DELETE", "/v2/customers/99/addresses", json!(null), 404),
             ("PUT", "/v3/customers/99/consent", json!({"allow": [], "deny": []}), 404),
         ] {
             let answer = service.ask(method, path).token("modify").json(body).send().await;
@@ -104,6 +116,7 @@ on_each_engine! {
         service
             .put("modify", "/v3/customers/1/consent", json!({"allow": ["essential"], "deny": []}))
             .await;
+        service.post("modify", ADDRESSES, json!([address(1)])).await;
         for table in ["audit", "outbox"] {
             let before = service.dump().await;
             service.meddle(&format!("ALTER TABLE {table} RENAME TO away")).await;
@@ -116,6 +129,12 @@ on_each_engine! {
                 ("DELETE", "/v2/customers/1", json!(null)),
                 ("DELETE", "/v2/customers", json!(null)),
                 ("PUT", "/v3/customers/1/consent", json!({"allow": [], "deny": []})),
+                ("POST", ADDRESSES, json!([address(2), address(3)])),
+                ("PUT", ADDRESSES, json!([{"id": 1, "city": "X"}])),
+                ("DELETE", "/v3/customers/addresses?id:in=1", json!(null)),
+                ("PUT", "/v2/customers/1/addresses/1", json!({"city": "X"})),
+                ("DELETE", "/v2/customers/1/addresses/1", json!(null)),
+                ("DELETE", "/v2/customers/1/addresses", json!(null)),
             ] {
                 if table == "outbox" && path.ends_with("consent") {
                     continue;
@@ -150,6 +169,9 @@ on_each_engine! {
         change["authentication"] =
             json!({"new_password": "Password-of-hers-2", "force_password_reset": true});
         service.put("modify", V3, json!([change])).await;
+        service.post("modify", ADDRESSES, json!([address(1)])).await;
+        service.put("modify", ADDRESSES, json!([{"id": 1, "city": "City-of-hers-2"}])).await;
+        service.delete("modify", "/v3/customers/addresses?id:in=1").await;
         service.delete("modify", "/v2/customers/1").await;
         let kept = service.dump().await;
         let told: Vec<&str> = kept.lines().filter(|line| !line.starts_with("customer:")).collect();
@@ -161,6 +183,9 @@ on_each_engine! {
             "Note-on",
             "Tax-of",
             "Password-of",
+            "Street-of",
+            "City-of",
+            "Code-of",
             "navy",
             "argon2",
         ] {
@@ -169,7 +194,7 @@ on_each_engine! {
                 "{word} is in {told:?}"
             );
         }
-        assert!(told.iter().filter(|line| line.starts_with("audit:")).count() == 4, "{told:?}");
+        assert!(told.iter().filter(|line| line.starts_with("audit:")).count() == 7, "{told:?}");
         assert_eq!(kept.lines().filter(|line| line.starts_with("customer:")).count(), 0);
     }
 
@@ -195,7 +220,7 @@ on_each_engine! {
         service.delete("modify", "/v2/customers/3").await;
         service.delete("modify", "/v2/customers?min_id=11").await;
         assert_eq!(
-            service.number("SELECT live FROM counter WHERE name = 'customer' AND store_id = (SELECT store_id FROM store WHERE hash = 'acme')").await,
+            service.number("SELECT live FROM counter WHERE name = 'customer' AND store_id = (SELECT store_id FROM store WHERE hash = \'acme\')").await,
             service.number("SELECT COUNT(*) FROM customer").await
         );
         assert_eq!(service.get("read", "/v2/customers/count").await.json(), json!({"count": 7}));

@@ -317,9 +317,8 @@ on_each_engine! {
 
     async fn what_this_server_cannot_keep_yet_is_refused_rather_than_dropped(service: Service) {
         for said in [
-            json!({"addresses": [{}]}),
             json!({"attributes": [{}]}),
-            json!({"addresses": 1}),
+            json!({"attributes": 1}),
         ] {
             let member = said.as_object().unwrap().keys().next().unwrap().clone();
             let answer = service.post("modify", ALL, json!([person_with("a@b.c", &said)])).await;
@@ -663,7 +662,7 @@ on_each_engine! {
             service.events().await[2..],
             [r#"store/customer/deleted {"type":"customer","id":1}"#]
         );
-        assert_eq!(service.number("SELECT live FROM counter WHERE name = 'customer' AND store_id = (SELECT store_id FROM store WHERE hash = 'acme')").await, 1);
+        assert_eq!(service.number("SELECT live FROM counter WHERE name = 'customer' AND store_id = (SELECT store_id FROM store WHERE hash = \'acme\')").await, 1);
     }
 
     async fn a_body_and_its_type_do_not_matter_to_a_deletion(service: Service) {

@@ -1,6 +1,8 @@
 //! The service as its callers see it, each test on each engine. PostgreSQL is the one that
 //! `CUSTODIA_TEST_POSTGRES` names; without it half of these fail.
 
+mod addresses;
+mod addresses_v2;
 mod atomic;
 mod consent;
 mod customers_v2;

@@ -359,7 +359,7 @@ on_each_engine! {
             json!([{"amount": 0}])
         );
         let answer =
-            service.get("read", "/v3/customers?include=addresses,storecredit,attributes").await;
+            service.get("read", "/v3/customers?include=orders,storecredit,reviews").await;
         shows(&answer, "unknown include");
         assert_eq!(answer.status, 422);
     }

@@ -60,6 +60,7 @@ impl Monkey {
                 "company:in",
                 "phone:in",
                 "customer_group_id:in",
+                "customer_id:in",
                 "registration_ip_address:in",
                 "date_created",
                 "date_created:min",
@@ -231,9 +232,29 @@ impl Monkey {
         serde_json::json!([{"email": format!("p{}@example.com", self.below(1000)), "first_name": "A", "last_name": "B"}])
     }
 
+    /// An address as V2 or V3 would have it, with something odd in it.
+    fn address(&self, is_v2: bool) -> String {
+        let (id, customer, odd) = (self.below(9), self.below(9), self.value(1));
+        let country = self.one(&["US", "DE", "XX", "Germany", "Canada", ""]);
+        let state = self.one(&["Texas", "TX", "", "Ontario"]);
+        if is_v2 {
+            return format!(
+                r#"{{"first_name":"A","last_name":"B","phone":"1","street_1":"1","street_2":{odd},"city":"{id}","zip":"1",
+                    "country":"{country}","state":"{state}"}}"#
+            );
+        }
+        format!(
+            r#"[{{"id":{id},"customer_id":{customer},"first_name":"A","last_name":"B","address1":"1","address2":{odd},"city":"{id}",
+                "postal_code":"1","country_code":"{country}","state_or_province":"{state}"}}]"#
+        )
+    }
+
     /// Mostly what the handler would read, often not.
     fn body(&self, path: &str) -> String {
         if self.chance(50) {
+            if path.contains("addresses") {
+                return self.address(path.contains("v2"));
+            }
             return match (path.contains("consent"), path.contains("v2")) {
                 (true, _) => format!(r#"{{"allow":["essential"],"deny":[{}]}}"#, self.value(0)),
                 (_, true) => format!(
@@ -278,7 +299,7 @@ impl Monkey {
     }
 }
 
-const OPERATIONS: [(&str, &str); 22] = [
+const OPERATIONS: [(&str, &str); 32] = [
     ("GET", "/v3/customers"),
     ("GET", "/v3/customers"),
     ("GET", "/v2/customers"),
@@ -301,6 +322,16 @@ const OPERATIONS: [(&str, &str); 22] = [
     ("DELETE", "/stores/ID/v2/customers"),
     ("PATCH", "/v3/ID"),
     ("GET", "/v2/customers/ID.xml"),
+    ("GET", "/v3/customers/addresses"),
+    ("POST", "/v3/customers/addresses"),
+    ("PUT", "/v3/customers/addresses"),
+    ("DELETE", "/v3/customers/addresses"),
+    ("GET", "/v2/customers/ID/addresses"),
+    ("POST", "/v2/customers/ID/addresses"),
+    ("DELETE", "/v2/customers/ID/addresses"),
+    ("GET", "/v2/customers/1/addresses/ID"),
+    ("PUT", "/v2/customers/1/addresses/ID"),
+    ("DELETE", "/v2/customers/ID/addresses/1"),
 ];
 
 on_each_engine! {
@@ -381,9 +412,15 @@ pub(crate) async fn sound(service: &Service) {
     let number = async |select: &str| service.number(select).await;
     let acme = "store_id = (SELECT store_id FROM store WHERE hash = 'acme')";
     let live =
-        number(&format!("SELECT live FROM counter WHERE {acme} AND name = 'customer'")).await;
+        number(&format!("SELECT live FROM counter WHERE name = 'customer' AND {acme}")).await;
     let there = number(&format!("SELECT COUNT(*) FROM customer WHERE {acme}")).await;
     assert_eq!(live, there, "the count that is kept");
+    let live = number(&format!("SELECT live FROM counter WHERE name = 'address' AND {acme}")).await;
+    let addresses = number(&format!("SELECT COUNT(*) FROM customer_address WHERE {acme}")).await;
+    assert_eq!(live, addresses, "the count of addresses that is kept");
+    let orphans = "SELECT COUNT(*) FROM customer_address a LEFT JOIN customer c
+        ON c.store_id = a.store_id AND c.customer_id = a.customer_id WHERE c.customer_id IS NULL";
+    assert_eq!(number(orphans).await, 0, "an address has its customer");
     let events = async |what: &str| {
         number(&format!(
             "SELECT COUNT(*) FROM outbox WHERE {acme} AND scope = 'store/customer/{what}'"
@@ -396,6 +433,13 @@ pub(crate) async fn sound(service: &Service) {
     let (created, updated, deleted) =
         (events("created").await, events("updated").await, events("deleted").await);
     assert_eq!(created - deleted, there, "each customer there is was made and not deleted");
+    for what in ["created", "updated", "deleted"] {
+        assert_eq!(
+            lines(&format!("address.{what}")).await,
+            events(&format!("address/{what}")).await,
+            "each event of an address has its line"
+        );
+    }
     assert_eq!(
         (
             lines("customer.created").await,

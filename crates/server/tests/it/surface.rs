@@ -51,7 +51,16 @@ fn path_at(store: &str, operation: &Operation) -> String {
 
 /// A request that would do something, were it let in.
 fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
+    let is_address = path.contains("/addresses");
     let body = match (operation.method.as_str(), operation.version) {
+        ("POST", Version::V3) if is_address => {
+            json!([{"customer_id": 1, "first_name": "A", "last_name": "B",
+            "address1": "2", "city": "C", "state_or_province": "", "postal_code": "", "country_code": "DE"}])
+        }
+        ("PUT", Version::V3) if is_address => json!([{"id": 1, "city": "changed"}]),
+        ("POST", _) if is_address => json!({"first_name": "A", "last_name": "B", "phone": "",
+            "street_1": "2", "city": "C", "state": "", "zip": "", "country": "Germany"}),
+        ("PUT", _) if is_address => json!({"city": "changed"}),
         ("POST", Version::V3) => {
             json!([{"email": "new@example.com", "first_name": "A", "last_name": "B"}])
         }
@@ -88,10 +97,13 @@ fn says(operation: &Operation, answer: &Answer, status: u16, reason: &str) {
     assert_eq!((answer.status, answer.json()), (status, expected), "{answer}");
 }
 
-/// Customer 1, and an assurance that the walk changes nothing.
+/// Customer 1 with what the paths of the operations name, and an assurance that the walk changes nothing.
 async fn nothing_changes_while(service: &Service, walk: impl AsyncFn(&Operation)) {
+    let address = json!({"first_name": "Ada", "last_name": "Lovelace", "address1": "1", "city": "London",
+        "country_code": "GB"});
     service
-        .made(json!([{"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}]))
+        .made(json!([{"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace",
+            "addresses": [address]}]))
         .await;
     let before = service.dump().await;
     for operation in guarded(service) {
@@ -470,7 +482,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 75;
+const MOST_MISSING: usize = 64;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {

@@ -1,0 +1,378 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use kernel::{AddressId, CustomerId, Error, Result, StoreId, Timestamp};
+use rest::{App, Caller};
+use sql::{ReadTx, WriteTx};
+
+use super::{
+    filter::{Filter, Part},
+    model::{Address, Changes, Details},
+    rows,
+};
+use crate::{
+    audit::{self, model::Change},
+    counters::rows::{self as counters, Counter},
+    customers,
+    outbox::{self, model::Event},
+};
+
+/// Some rows of a list, and how many match in all.
+#[derive(Debug)]
+pub struct Listing {
+    pub addresses: Vec<Address>,
+    pub total: i64,
+}
+
+/// What came of one row that was to be written.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The address as it is now.
+    Written(Address),
+    /// The customer has such an address already, and nothing was done. Where one was to be made, this is the
+    /// one there is; where one was to be changed, this is it, as it was.
+    Duplicate(Address),
+}
+
+/// Part of the addresses that match.
+pub async fn list(app: &App, caller: &Caller, filter: &Filter, part: Part) -> Result<Listing> {
+    let work = async |tx: &mut ReadTx| {
+        let addresses = rows::list(tx, caller.store, filter, part).await?;
+        let total = if filter.is_empty() {
+            counters::live(tx, caller.store, Counter::Address).await?
+        } else {
+            rows::count(tx, caller.store, filter).await?
+        };
+        Ok(Listing { addresses, total })
+    };
+    // Whether a few pages of an index answer this, so that it may be read beside other requests.
+    let is_short = filter.names_few() || (filter.is_empty() && part.offset <= 2_000);
+    if is_short { app.db.snapshot(work).await } else { app.db.scan(work).await }
+}
+
+/// Part of the addresses of a customer.
+pub async fn list_of(
+    app: &App,
+    caller: &Caller,
+    customer: CustomerId,
+    part: Part,
+) -> Result<Vec<Address>> {
+    app.db
+        .snapshot(async |tx| {
+            see(tx, caller.store, customer).await?;
+            Ok(rows::list(tx, caller.store, &all_of(customer), part).await?)
+        })
+        .await
+}
+
+/// How many addresses a customer has.
+pub async fn count_of(app: &App, caller: &Caller, customer: CustomerId) -> Result<i64> {
+    app.db
+        .snapshot(async |tx| {
+            see(tx, caller.store, customer).await?;
+            Ok(rows::count(tx, caller.store, &all_of(customer)).await?)
+        })
+        .await
+}
+
+/// One address of a customer.
+pub async fn find(
+    app: &App,
+    caller: &Caller,
+    customer: CustomerId,
+    id: AddressId,
+) -> Result<Address> {
+    app.db
+        .read(async |tx| {
+            let found = rows::find(tx, caller.store, customer, id).await?;
+            found.ok_or(Error::NotFound("address"))
+        })
+        .await
+}
+
+/// Make addresses: all of them, or none. What a customer has already is left as it is (published).
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    drafts: &[(CustomerId, Details)],
+) -> Result<Vec<Outcome>> {
+    if drafts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = app.clock.now();
+    let numbers = draw(app, now, drafts.len());
+    app.db
+        .write(async |tx| {
+            hold_count(tx, caller.store).await?;
+            let customers: BTreeSet<CustomerId> = drafts.iter().map(|(id, _)| *id).collect();
+            let held = hold_customers(tx, caller.store, customers).await?;
+            if let Some(index) = drafts.iter().position(|(id, _)| !held.contains(id)) {
+                return Err(Error::UnknownRow { index, what: "customer" });
+            }
+            create_in(tx, caller, drafts, &numbers, now).await
+        })
+        .await
+}
+
+/// The same within a transaction that holds the customers, and the count of addresses before them. There are
+/// as many numbers as drafts.
+pub async fn create_in(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    drafts: &[(CustomerId, Details)],
+    numbers: &[(i64, i64)],
+    now: Timestamp,
+) -> Result<Vec<Outcome>> {
+    let keys: Vec<_> = drafts.iter().map(|(id, details)| (*id, details.identity())).collect();
+    let mut fresh: BTreeSet<_> = keys.iter().copied().collect();
+    let mut known = BTreeMap::new();
+    for address in rows::with_identities(tx, caller.store, &fresh).await? {
+        let key = (address.customer, address.details.identity());
+        fresh.remove(&key);
+        known.insert(key, address);
+    }
+    let count = i64::try_from(fresh.len()).map_err(Error::internal)?;
+    let mut next = match count {
+        0 => 0,
+        _ => counters::take(tx, caller.store, Counter::Address, count)
+            .await?
+            .ok_or(Error::NotFound("store"))?,
+    };
+    let mut outcomes = Vec::with_capacity(drafts.len());
+    for ((key, (customer, details)), (event_id, audit_id)) in keys.iter().zip(drafts).zip(numbers) {
+        if let Some(address) = known.get(key) {
+            outcomes.push(Outcome::Duplicate(address.clone()));
+            continue;
+        }
+        let address =
+            Address { id: AddressId(next), customer: *customer, details: details.clone() };
+        next += 1;
+        rows::insert(tx, caller.store, &address).await?;
+        let event = Event::AddressCreated(*customer, address.id);
+        outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
+        let change = Change::address_created(address.id);
+        audit::rows::record(tx, caller, *audit_id, &change, now).await?;
+        known.insert(*key, address.clone());
+        outcomes.push(Outcome::Written(address));
+    }
+    Ok(outcomes)
+}
+
+/// Change addresses, of this customer or of any: all of them, or none.
+///
+/// Row by row: one that would become what its customer has already at that point is left as it was
+/// (published). A change of nothing makes no event (ruling 9).
+pub async fn update(
+    app: &App,
+    caller: &Caller,
+    of: Option<CustomerId>,
+    changes: &[(AddressId, Changes)],
+) -> Result<Vec<Outcome>> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = app.clock.now();
+    let numbers = draw(app, now, changes.len());
+    app.db.write(async |tx| update_in(tx, caller, of, changes, &numbers, now).await).await
+}
+
+/// Delete those of these addresses that there are, of this customer or of any; how many those were.
+pub async fn delete(
+    app: &App,
+    caller: &Caller,
+    of: Option<CustomerId>,
+    ids: &[AddressId],
+) -> Result<usize> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    let now = app.clock.now();
+    let numbers = draw(app, now, ids.len());
+    let ids: BTreeSet<AddressId> = ids.iter().copied().collect();
+    app.db
+        .write(async |tx| {
+            hold_count(tx, caller.store).await?;
+            let held = hold(tx, caller.store, of, &ids).await?;
+            delete_in(tx, caller, held.values(), &numbers, now).await?;
+            Ok(held.len())
+        })
+        .await
+}
+
+/// Delete all addresses of a customer, in transactions of a hundred (ruling 20). Addresses made after the
+/// deletion began stay.
+pub async fn delete_all_of(app: &App, caller: &Caller, customer: CustomerId) -> Result<()> {
+    const AT_A_TIME: i64 = 100;
+    let last = app
+        .db
+        .snapshot(async |tx| {
+            see(tx, caller.store, customer).await?;
+            Ok::<_, Error>(AddressId(counters::last(tx, caller.store, Counter::Address).await?))
+        })
+        .await?;
+    loop {
+        // What is deleted is gone from the first page.
+        let part = Part { offset: 0, limit: AT_A_TIME };
+        let found = app
+            .db
+            .read(async |tx| rows::list(tx, caller.store, &all_of(customer), part).await)
+            .await?;
+        let ids: Vec<_> = found.iter().map(|address| address.id).filter(|id| *id <= last).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        delete(app, caller, Some(customer), &ids).await?;
+    }
+}
+
+/// Delete the addresses that one page of a customer's list shows.
+pub async fn delete_part_of(
+    app: &App,
+    caller: &Caller,
+    customer: CustomerId,
+    part: Part,
+) -> Result<()> {
+    let found = list_of(app, caller, customer, part).await?;
+    let ids: Vec<_> = found.iter().map(|address| address.id).collect();
+    delete(app, caller, Some(customer), &ids).await?;
+    Ok(())
+}
+
+/// Delete what customers that are being deleted leave behind. Their going is told, that of their addresses
+/// follows from it. The transaction holds the customers, and the count of addresses before them.
+pub async fn forget_in(tx: &mut WriteTx, store: StoreId, customers: &[CustomerId]) -> Result<()> {
+    let gone = rows::delete_of(tx, store, customers).await?;
+    let gone = i64::try_from(gone).map_err(Error::internal)?;
+    if gone > 0 {
+        counters::discount(tx, store, Counter::Address, gone).await?;
+    }
+    Ok(())
+}
+
+/// Hold the store's count of addresses until the transaction ends: before the customers, as every writer does
+/// that makes or deletes addresses.
+pub async fn hold_count(tx: &mut WriteTx, store: StoreId) -> Result<()> {
+    counters::hold(tx, store, Counter::Address).await?.ok_or(Error::NotFound("store"))
+}
+
+async fn update_in(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    of: Option<CustomerId>,
+    changes: &[(AddressId, Changes)],
+    numbers: &[(i64, i64)],
+    now: Timestamp,
+) -> Result<Vec<Outcome>> {
+    let ids: BTreeSet<AddressId> = changes.iter().map(|(id, _)| *id).collect();
+    let before = hold(tx, caller.store, of, &ids).await?;
+    let mut addresses = before.clone();
+    let mut duplicates = BTreeSet::new();
+    for (index, (id, changes)) in changes.iter().enumerate() {
+        let address = addresses.get_mut(id).ok_or(Error::UnknownRow { index, what: "address" })?;
+        let details = address.details.with(changes).map_err(|error| in_row(index, error))?;
+        if details == address.details {
+            continue;
+        }
+        if rows::exists(tx, caller.store, address.customer, details.identity()).await? {
+            duplicates.insert(index);
+            continue;
+        }
+        address.details = details;
+        rows::update(tx, caller.store, address).await?;
+    }
+    for ((id, address), (event_id, audit_id)) in addresses.iter().zip(numbers) {
+        let fields = address.details.differing(&before[id].details);
+        // Changed and changed back is not changed.
+        if fields.is_empty() {
+            continue;
+        }
+        let event = Event::AddressUpdated(address.customer, *id);
+        outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
+        let change = Change::address_updated(*id, &fields);
+        audit::rows::record(tx, caller, *audit_id, &change, now).await?;
+    }
+    let outcome = |(index, (id, _)): (usize, &(AddressId, Changes))| {
+        let address = addresses[id].clone();
+        if duplicates.contains(&index) {
+            Outcome::Duplicate(address)
+        } else {
+            Outcome::Written(address)
+        }
+    };
+    Ok(changes.iter().enumerate().map(outcome).collect())
+}
+
+async fn delete_in(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    addresses: impl ExactSizeIterator<Item = &Address> + Clone,
+    numbers: &[(i64, i64)],
+    now: Timestamp,
+) -> Result<()> {
+    let count = i64::try_from(addresses.len()).map_err(Error::internal)?;
+    if count == 0 {
+        return Ok(());
+    }
+    rows::delete(tx, caller.store, addresses.clone().map(|address| address.id)).await?;
+    counters::discount(tx, caller.store, Counter::Address, count).await?;
+    for (address, (event_id, audit_id)) in addresses.zip(numbers) {
+        let event = Event::AddressDeleted(address.customer, address.id);
+        outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
+        let change = Change::address_deleted(address.id);
+        audit::rows::record(tx, caller, *audit_id, &change, now).await?;
+    }
+    Ok(())
+}
+
+/// Those of these addresses that there are, of this customer or of any, their customers held. Whoever writes
+/// an address holds its customer, so they stay as they are until the transaction ends.
+async fn hold(
+    tx: &mut WriteTx,
+    store: StoreId,
+    of: Option<CustomerId>,
+    ids: &BTreeSet<AddressId>,
+) -> Result<BTreeMap<AddressId, Address>> {
+    let found = rows::find_all(tx, store, ids).await?;
+    let customers = found.iter().map(|address| address.customer).collect();
+    let held = hold_customers(tx, store, customers).await?;
+    // Read again: they may have been changed while their customers were waited for. Where a customer is gone
+    // its store is being deleted, and its addresses are as good as gone.
+    let found = rows::find_all(tx, store, ids).await?;
+    let is_meant = |address: &Address| {
+        held.contains(&address.customer) && of.is_none_or(|of| of == address.customer)
+    };
+    let meant = found.into_iter().filter(is_meant);
+    Ok(meant.map(|address| (address.id, address)).collect())
+}
+
+async fn hold_customers(
+    tx: &mut WriteTx,
+    store: StoreId,
+    ids: BTreeSet<CustomerId>,
+) -> Result<BTreeSet<CustomerId>> {
+    let ids: Vec<CustomerId> = ids.into_iter().collect();
+    let held = customers::rows::lock(tx, store, &ids).await?;
+    Ok(held.iter().map(|customer| customer.id).collect())
+}
+
+/// See to it that there is such a customer.
+async fn see(tx: &mut ReadTx, store: StoreId, customer: CustomerId) -> Result<()> {
+    let found = customers::rows::find(tx, store, customer).await?;
+    found.map(|_| ()).ok_or(Error::NotFound("customer"))
+}
+
+fn all_of(customer: CustomerId) -> Filter {
+    Filter { customers: Some(vec![customer]), ..Filter::default() }
+}
+
+/// The fault of a row, told by its place.
+fn in_row(index: usize, error: Error) -> Error {
+    match error {
+        Error::Invalid(faults) => Error::Invalid(faults.under(index)),
+        error => error,
+    }
+}
+
+/// Numbers for the event and the audit line of each row, before the transaction that may run twice.
+fn draw(app: &App, now: Timestamp, rows: usize) -> Vec<(i64, i64)> {
+    (0..rows).map(|_| (app.event_ids.next(now), app.event_ids.next(now))).collect()
+}
