@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{CustomerId, Error, Result, StoreId, Timestamp};
+use kernel::{AddressId, CustomerId, Error, Result, StoreId, Timestamp};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -10,10 +10,7 @@ use super::{
     password, rows,
 };
 use crate::{
-    addresses::{
-        self,
-        model::{Details, Embedded},
-    },
+    addresses::{self, model::Embedded},
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     form_fields::{
@@ -28,7 +25,7 @@ use crate::{
 pub struct Draft {
     pub customer: Changes,
     /// What a new customer brings along; `None` where nothing was said of addresses.
-    pub addresses: Option<Vec<Details>>,
+    pub addresses: Option<Vec<addresses::ops::Draft>>,
     /// Values of form fields; those not named stay as they are.
     pub form_fields: Option<Vec<Said>>,
 }
@@ -45,6 +42,8 @@ pub struct Wanted {
 pub struct Belongings {
     /// Who has none is not in it; in an answer to a creation, who brought none.
     pub addresses: Option<BTreeMap<CustomerId, Embedded>>,
+    /// The values of form fields of the addresses that are shown, each by its own id.
+    pub address_form_fields: addresses::ops::Answers,
     /// Who has none is in it all the same; in an answer to what was written, who said nothing of them is not.
     pub form_fields: Option<BTreeMap<CustomerId, Vec<Answer>>>,
 }
@@ -149,11 +148,15 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
                 )
                 .await?;
             }
-            let addresses = bring(tx, caller, drafts, &made, &address_numbers, now).await?;
+            let (brought, mut entries) =
+                bring(tx, caller, drafts, &made, &address_numbers, now).await?;
             let rows = made.iter().map(|customer| customer.id).zip(drafts);
-            set_form_fields(tx, caller.store, rows.clone()).await?;
+            entries.extend(own_form_fields(rows.clone()));
+            entries.sort_by_key(|entry| entry.row);
+            form_fields::set(tx, caller.store, &entries).await?;
             let mut belongings = written(tx, caller.store, rows, Wanted::default()).await?;
-            belongings.addresses = Some(addresses);
+            belongings.address_form_fields = answers(tx, caller.store, &brought).await?;
+            belongings.addresses = Some(brought);
             Ok(Written { customers: made, belongings })
         })
         .await
@@ -287,33 +290,51 @@ fn is_short(filter: &Filter, part: &Part) -> bool {
 }
 
 /// Make the addresses that new customers bring along; by customer, those of whom any were said.
-async fn bring(
+async fn bring<'d>(
     tx: &mut WriteTx,
     caller: &Caller,
-    drafts: &[Draft],
+    drafts: &'d [Draft],
     made: &[Customer],
     numbers: &[(i64, i64)],
     now: Timestamp,
-) -> Result<BTreeMap<CustomerId, Embedded>> {
+) -> Result<(BTreeMap<CustomerId, Embedded>, Vec<Entry<'d>>)> {
     let mut brought: BTreeMap<CustomerId, Embedded> = BTreeMap::new();
     let mut rows = Vec::new();
-    for (customer, draft) in made.iter().zip(drafts) {
-        if let Some(addresses) = &draft.addresses {
-            brought.insert(customer.id, Embedded::default());
-            rows.extend(addresses.iter().map(|details| (customer.id, details.clone())));
+    let mut said = Vec::new();
+    for (row, (customer, draft)) in made.iter().zip(drafts).enumerate() {
+        let Some(addresses) = &draft.addresses else { continue };
+        brought.insert(customer.id, Embedded::default());
+        for (at, address) in addresses.iter().enumerate() {
+            rows.push((customer.id, address.clone()));
+            said.push((row, at, address.form_fields.as_deref().unwrap_or_default()));
         }
     }
     if rows.is_empty() {
-        return Ok(brought);
+        return Ok((brought, Vec::new()));
     }
-    for outcome in addresses::ops::create_in(tx, caller, &rows, numbers, now).await? {
+    let mut entries = Vec::new();
+    let outcomes = addresses::ops::create_in(tx, caller, &rows, numbers, now).await?;
+    for (outcome, (row, at, said)) in outcomes.into_iter().zip(said) {
         if let addresses::ops::Outcome::Written(address) = outcome {
+            let owner = addresses::ops::owner(&address);
+            entries.extend(Entry::all(owner, said, row, &format!("addresses.{at}.form_fields")));
             let shown = brought.entry(address.customer).or_default();
             shown.count += 1;
             shown.addresses.push(address);
         }
     }
-    Ok(brought)
+    Ok((brought, entries))
+}
+
+/// The values of the form fields of addresses that are shown.
+async fn answers(
+    tx: &mut ReadTx,
+    store: StoreId,
+    shown: &BTreeMap<CustomerId, Embedded>,
+) -> Result<addresses::ops::Answers> {
+    let ids: Vec<AddressId> =
+        shown.values().flat_map(|it| &it.addresses).map(|address| address.id).collect();
+    form_fields::of_addresses(tx, store, &ids).await
 }
 
 async fn update_in(
@@ -351,8 +372,9 @@ async fn update_in(
     let moved = changes.iter().filter(|(id, _)| has_moved(id)).map(|(id, _)| &customers[id]);
     refuse_clashes_among(tx, caller.store, moved, &customers).await?;
     let rows = changes.iter().map(|(id, draft)| (*id, draft));
-    for id in set_form_fields(tx, caller.store, rows).await? {
-        differing.entry(id).or_default().insert("form_fields");
+    let entries: Vec<Entry<'_>> = own_form_fields(rows).collect();
+    for owner in form_fields::set(tx, caller.store, &entries).await? {
+        differing.entry(owner.customer).or_default().insert("form_fields");
     }
     for ((id, fields), (event_id, audit_id)) in differing.iter().zip(numbers) {
         let customer = customers.get_mut(id).expect("every changed customer is held");
@@ -410,7 +432,11 @@ async fn belongings(
     } else {
         None
     };
-    Ok(Belongings { addresses, form_fields })
+    let address_form_fields = match &addresses {
+        Some(shown) if wanted.form_fields => answers(tx, store, shown).await?,
+        _ => addresses::ops::Answers::new(),
+    };
+    Ok(Belongings { addresses, address_form_fields, form_fields })
 }
 
 /// The same of customers that were written: of each also what its row wrote (observed.md 4.2).
@@ -426,19 +452,14 @@ async fn written<'d>(
     belongings(tx, store, &ids, Wanted { form_fields: true, ..Wanted::default() }).await
 }
 
-/// Set what each row says of form fields; whose values differ now.
-async fn set_form_fields<'d>(
-    tx: &mut WriteTx,
-    store: StoreId,
+/// What each row says of its customer's own form fields.
+fn own_form_fields<'d>(
     rows: impl Iterator<Item = (CustomerId, &'d Draft)>,
-) -> Result<BTreeSet<CustomerId>> {
-    let entries = rows.enumerate().flat_map(|(index, (id, draft))| {
+) -> impl Iterator<Item = Entry<'d>> {
+    rows.enumerate().flat_map(|(row, (id, draft))| {
         let said = draft.form_fields.as_deref().unwrap_or_default();
-        Entry::all(Owner::customer(id), said, &format!("{index}.form_fields")).collect::<Vec<_>>()
-    });
-    let entries: Vec<Entry<'_>> = entries.collect();
-    let changed = form_fields::set(tx, store, &entries).await?;
-    Ok(changed.into_iter().map(|owner| owner.customer).collect())
+        Entry::all(Owner::customer(id), said, row, "form_fields")
+    })
 }
 
 /// Refuse new customers whose address another has, in the store or among themselves. The caller holds the

@@ -20,10 +20,14 @@ use super::{
 use crate::{
     addresses::{
         self,
-        model::{Address, Details, Embedded, MOST_EMBEDDED},
+        model::{Embedded, MOST_EMBEDDED},
+        ops::Answers,
         v3::AddressBody,
     },
-    form_fields::shape::{self as form_fields, AnswerBody},
+    form_fields::{
+        model::Said as Answered,
+        shape::{self as form_fields, AnswerBody},
+    },
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -64,7 +68,7 @@ async fn list(
         let addresses = belongings.addresses.as_ref().map(|all| all.get(&customer.id));
         let addresses = addresses.map(|shown| shown.cloned().unwrap_or_default());
         CustomerBody::new(customer, &belongings, with_credit)
-            .with_addresses(addresses, AddressBody::new)
+            .with_addresses(addresses, &belongings.address_form_fields)
     };
     Ok(Json(Page { data: customers.into_iter().map(body).collect(), meta }))
 }
@@ -101,7 +105,7 @@ async fn create(
     let body = |customer: Customer| {
         let brought = belongings.addresses.as_ref().and_then(|all| all.get(&customer.id).cloned());
         CustomerBody::new(customer, &belongings, true)
-            .with_addresses(brought, AddressBody::with_form_fields)
+            .with_addresses(brought, &belongings.address_form_fields)
     };
     Ok(Json(Written::new(made.customers.into_iter().map(body).collect())))
 }
@@ -194,13 +198,15 @@ fn checked(said: Said, index: usize, title: &str) -> Result<Changes, Failure> {
 
 /// Check the addresses that the customer of a row brings along; the first at fault is told.
 fn brought(
-    said: Option<Vec<addresses::model::Said>>,
+    said: Option<Vec<(addresses::model::Said, Option<Vec<Answered>>)>>,
     index: usize,
     title: &str,
-) -> Result<Option<Vec<Details>>, Failure> {
-    let check = |(at, said)| {
+) -> Result<Option<Vec<addresses::ops::Draft>>, Failure> {
+    let check = |(at, (said, form_fields))| {
         let place = format!("{index}.addresses.{at}");
-        addresses::v3::checked(said).map_err(|error| addresses::v3::at_fault(title, place, error))
+        let details = addresses::v3::checked(said)
+            .map_err(|error| addresses::v3::at_fault(title, place, error))?;
+        Ok(addresses::ops::Draft { details, form_fields })
     };
     said.map(|said| said.into_iter().enumerate().map(check).collect()).transpose()
 }
@@ -392,8 +398,9 @@ impl CustomerBody {
     }
 
     /// With its addresses, where they were asked for or brought along.
-    fn with_addresses(self, shown: Option<Embedded>, body: fn(Address) -> AddressBody) -> Self {
+    fn with_addresses(self, shown: Option<Embedded>, answers: &Answers) -> Self {
         let Some(Embedded { addresses, count }) = shown else { return self };
+        let body = |address| AddressBody::new(address, answers);
         let addresses = addresses.into_iter().map(body).collect();
         Self { address_count: Some(count), addresses: Some(addresses), ..self }
     }

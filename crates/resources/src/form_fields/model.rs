@@ -82,11 +82,14 @@ pub struct Said {
     pub value: Value,
 }
 
-/// The same, with whose value is meant and where in the request it stands (`0.form_fields.1`).
+/// The same, with whose value is meant and where in the request it stands.
 #[derive(Clone, Debug)]
 pub struct Entry<'s> {
     pub owner: Owner,
     pub said: &'s Said,
+    /// The place of its row.
+    pub row: usize,
+    /// The whole path: `0.form_fields.1`.
     pub path: String,
 }
 
@@ -279,16 +282,15 @@ impl Value {
 }
 
 impl<'s> Entry<'s> {
-    /// Every item of a `form_fields` member at `path`.
-    pub fn all(owner: Owner, said: &'s [Said], path: &str) -> impl Iterator<Item = Self> {
-        let entry = move |(at, said)| Self { owner, said, path: format!("{path}.{at}") };
+    /// Every item of the list that a row has at `path`.
+    pub fn all(
+        owner: Owner,
+        said: &'s [Said],
+        row: usize,
+        path: &str,
+    ) -> impl Iterator<Item = Self> {
+        let entry = move |(at, said)| Self { owner, said, row, path: format!("{row}.{path}.{at}") };
         said.iter().enumerate().map(entry)
-    }
-
-    /// The place of its row in the request.
-    #[must_use]
-    pub fn row(&self) -> &str {
-        self.path.split('.').next().unwrap_or_default()
     }
 }
 

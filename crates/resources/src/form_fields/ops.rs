@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{CustomerId, Error, FormFieldId, Result, StoreId, Timestamp};
+use kernel::{AddressId, CustomerId, Error, FormFieldId, Result, StoreId, Timestamp};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -10,6 +10,7 @@ use super::{
     rows, within,
 };
 use crate::{
+    addresses::{self, model::Address},
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     customers::{self, model::Customer},
@@ -90,7 +91,8 @@ pub async fn list(
 
 /// Set values: all of them, or none. What each of them is afterwards.
 ///
-/// It is a change of the customer, once however many values differ; where none does, it is none (ruling 9).
+/// It is a change of the customer, or of the address, once however many values differ; where none does, it is
+/// none (ruling 9).
 pub async fn set(
     app: &App,
     caller: &Caller,
@@ -238,58 +240,86 @@ async fn set_in(
     numbers: &[(i64, i64)],
     now: Timestamp,
 ) -> Result<Vec<(Target, Said)>> {
-    let mut customers = hold_customers(tx, caller.store, said).await?;
+    let (mut customers, addresses) = hold_owners(tx, caller.store, said).await?;
     let mut entries = Vec::new();
-    for (index, (target, said)) in said.iter().enumerate() {
+    for (row, (target, said)) in said.iter().enumerate() {
         let owner = match target {
             Target::Customer(id) if customers.contains_key(id) => Owner::customer(*id),
-            Target::Customer(_) => return Err(Error::UnknownRow { index, what: "customer" }),
-            // Addresses come with operations of their own; until then no store has one.
-            Target::Address(_) => return Err(Error::UnknownRow { index, what: "address" }),
+            Target::Customer(_) => {
+                return Err(Error::UnknownRow { index: row, what: "customer" });
+            }
+            Target::Address(id) => {
+                *addresses.get(id).ok_or(Error::UnknownRow { index: row, what: "address" })?
+            }
         };
-        entries.push(Entry { owner, said, path: index.to_string() });
+        entries.push(Entry { owner, said, row, path: row.to_string() });
     }
     let changed = within::set(tx, caller.store, &entries).await?;
     for (owner, (event_id, audit_id)) in changed.iter().zip(numbers) {
-        let customer = customers.get_mut(&owner.customer).expect("every owner is held");
-        customer.modified_at = now.max(customer.modified_at);
-        customers::rows::update(tx, caller.store, customer).await?;
-        let event = Event::CustomerUpdated(customer.id);
+        let (event, change) = if let Some(address) = owner.address {
+            let event = Event::AddressUpdated(owner.customer, address);
+            (event, Change::address_updated(address, &["form_fields"]))
+        } else {
+            let customer = customers.get_mut(&owner.customer).expect("every owner is held");
+            customer.modified_at = now.max(customer.modified_at);
+            customers::rows::update(tx, caller.store, customer).await?;
+            let change = Change::customer_updated(customer.id, &["form_fields"]);
+            (Event::CustomerUpdated(customer.id), change)
+        };
         outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
-        let change = Change::customer_updated(customer.id, &["form_fields"]);
         audit::rows::record(tx, caller, *audit_id, &change, now).await?;
     }
     let owners: Vec<Owner> = entries.iter().map(|entry| entry.owner).collect();
     let kept = kept(tx, caller.store, &owners).await?;
+    let kept: BTreeMap<(Owner, &str), &Value> =
+        kept.iter().map(|it| ((it.owner, it.name.as_str()), &it.value)).collect();
     let after = said.iter().zip(&owners).map(|((target, said), owner)| {
-        let answer = kept.iter().find(|kept| kept.owner == *owner && kept.name == said.name);
-        let value = answer.map_or_else(|| nothing(&said.value), |answer| answer.value.clone());
+        let value = kept.get(&(*owner, said.name.as_str())).map(|value| (*value).clone());
+        let value = value.unwrap_or_else(|| nothing(&said.value));
         (*target, Said { name: said.name.clone(), value })
     });
     Ok(after.collect())
 }
 
-/// The customers whose values are meant, held until the transaction ends.
-async fn hold_customers(
+/// Those whose values are meant: the customers, held until the transaction ends, and the addresses, whose
+/// customers are.
+async fn hold_owners(
     tx: &mut WriteTx,
     store: StoreId,
     said: &[(Target, Said)],
-) -> Result<BTreeMap<CustomerId, Customer>> {
-    let ids = said.iter().filter_map(|(target, _)| match target {
-        Target::Customer(id) => Some(*id),
-        Target::Address(_) => None,
-    });
-    let ids: Vec<CustomerId> = ids.collect::<BTreeSet<_>>().into_iter().collect();
+) -> Result<(BTreeMap<CustomerId, Customer>, BTreeMap<AddressId, Owner>)> {
+    let mut customers = BTreeSet::new();
+    let mut addresses = BTreeSet::new();
+    for (target, _) in said {
+        match target {
+            Target::Customer(id) => drop(customers.insert(*id)),
+            Target::Address(id) => drop(addresses.insert(*id)),
+        }
+    }
+    for address in addresses::rows::find_all(tx, store, &addresses).await? {
+        customers.insert(address.customer);
+    }
+    let ids: Vec<CustomerId> = customers.into_iter().collect();
     let held = customers::rows::lock(tx, store, &ids).await?;
-    Ok(held.into_iter().map(|customer| (customer.id, customer)).collect())
+    let held: BTreeMap<CustomerId, Customer> =
+        held.into_iter().map(|customer| (customer.id, customer)).collect();
+    // Read again: they may have been deleted while their customers were waited for.
+    let found = addresses::rows::find_all(tx, store, &addresses).await?;
+    let found = found.into_iter().filter(|address| held.contains_key(&address.customer));
+    let owner = |it: Address| (it.id, Owner { customer: it.customer, address: Some(it.id) });
+    let owners = found.map(owner).collect();
+    Ok((held, owners))
 }
 
 /// Every value of these owners.
 async fn kept(tx: &mut ReadTx, store: StoreId, owners: &[Owner]) -> Result<Vec<Answer>> {
-    let ids: BTreeSet<CustomerId> = owners.iter().map(|owner| owner.customer).collect();
-    let ids: Vec<CustomerId> = ids.into_iter().collect();
-    let own = within::of_customers(tx, store, &ids).await?;
-    Ok(own.into_values().flatten().collect())
+    let own = owners.iter().filter(|owner| owner.address.is_none()).map(|owner| owner.customer);
+    let own: Vec<CustomerId> = own.collect::<BTreeSet<_>>().into_iter().collect();
+    let addresses: BTreeSet<AddressId> = owners.iter().filter_map(|owner| owner.address).collect();
+    let addresses: Vec<AddressId> = addresses.into_iter().collect();
+    let own = within::of_customers(tx, store, &own).await?;
+    let theirs = within::of_addresses(tx, store, &addresses).await?;
+    Ok(own.into_values().chain(theirs.into_values()).flatten().collect())
 }
 
 /// What is shown where a value was taken away: the same nothing that took it away.

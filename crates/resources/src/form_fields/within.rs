@@ -33,7 +33,11 @@ pub async fn of_addresses(
     store: StoreId,
     ids: &[AddressId],
 ) -> Result<BTreeMap<AddressId, Vec<Answer>>> {
-    let raw = rows::of_addresses(tx, store, ids).await?;
+    let mut raw = Vec::new();
+    // A page of customers shows more addresses than one statement takes.
+    for some in ids.chunks(1_000) {
+        raw.extend(rows::of_addresses(tx, store, some).await?);
+    }
     let mut answers: BTreeMap<_, _> = ids.iter().map(|id| (*id, Vec::new())).collect();
     for answer in understood(tx, store, raw).await? {
         if let Some(address) = answer.owner.address {
@@ -159,12 +163,12 @@ type Wanted = BTreeMap<(Owner, FormFieldId), Option<Value>>;
 fn judged(fields: &BTreeMap<(Object, String), Field>, entries: &[Entry<'_>]) -> Result<Wanted> {
     let mut wanted = Wanted::new();
     let mut faults = Violations::default();
-    let mut row = "";
+    let mut row = 0;
     for entry in entries {
-        if !faults.is_empty() && entry.row() != row {
+        if !faults.is_empty() && entry.row != row {
             break;
         }
-        row = entry.row();
+        row = entry.row;
         let object = entry.owner.object();
         let Some(field) = fields.get(&(object, entry.said.name.clone())) else {
             faults.add(
@@ -192,9 +196,14 @@ async fn kept(
         owners.iter().filter(|owner| owner.address.is_none()).map(|owner| owner.customer).collect();
     let addresses: Vec<AddressId> = owners.iter().filter_map(|owner| owner.address).collect();
     let mut kept: BTreeMap<Owner, BTreeMap<FormFieldId, Raw>> = BTreeMap::new();
-    let own = rows::of_customers(tx, store, &customers).await?;
-    let theirs = rows::of_addresses(tx, store, &addresses).await?;
-    for raw in own.into_iter().chain(theirs) {
+    let mut raw = Vec::new();
+    if !customers.is_empty() {
+        raw = rows::of_customers(tx, store, &customers).await?;
+    }
+    if !addresses.is_empty() {
+        raw.extend(rows::of_addresses(tx, store, &addresses).await?);
+    }
+    for raw in raw {
         kept.entry(raw.owner).or_default().insert(raw.place.field, raw);
     }
     Ok(kept)

@@ -40,7 +40,7 @@ fn value(customer: i64, name: &str, value: impl Into<Value>) -> Value {
 #[expect(clippy::disallowed_methods, reason = "a race needs tasks")]
 async fn set_while(service: &Service, statement: &'static str, row: Value) -> Answer {
     let (changed, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let changer = {
+    let other = {
         let (db, changed, go) = (service.app().db.clone(), changed.clone(), go.clone());
         tokio::spawn(async move {
             let work = async |tx: &mut WriteTx| {
@@ -60,7 +60,7 @@ async fn set_while(service: &Service, statement: &'static str, row: Value) -> An
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert!(!setter.is_finished(), "it waits for the definition");
     go.notify_one();
-    changer.await.unwrap().unwrap();
+    other.await.unwrap().unwrap();
     setter.await.unwrap()
 }
 
@@ -77,6 +77,9 @@ async fn holds(service: &Service) {
           ON c.store_id = v.store_id AND c.customer_id = v.customer_id WHERE c.customer_id IS NULL",
     )
     .await;
+    none("SELECT COUNT(*) FROM form_value v LEFT JOIN customer_address a
+          ON a.store_id = v.store_id AND a.address_id = v.address_id AND a.customer_id = v.customer_id
+          WHERE v.address_id > 0 AND a.address_id IS NULL").await;
     none("SELECT COUNT(*) FROM (SELECT f.field_id FROM form_field f LEFT JOIN form_value v
           ON v.store_id = f.store_id AND v.field_id = f.field_id WHERE f.removed_at = 0
           GROUP BY f.store_id, f.field_id, f.answers HAVING COUNT(v.field_id) <> f.answers) AS miscounted").await;
@@ -156,6 +159,28 @@ on_each_engine! {
             race(&service, requests).await;
             let late = service.put("modify", VALUES, json!([value(1, "size", "L")])).await;
             assert_eq!(late.status, 422, "{late}");
+        }
+        holds(&service).await;
+    }
+
+    async fn an_address_deleted_while_its_values_are_set_leaves_none_behind(service: Service) {
+        const ADDRESSES: &str = "/v3/customers/addresses";
+        defined(&service, json!([{"name": "door", "type": "text", "for": "address"}])).await;
+        service.crowd(2).await;
+        let home = |customer: i64, n: usize| json!({"customer_id": customer, "first_name": "A", "last_name": "B", "address1": format!("Weg {n}"),
+            "city": "Ulm", "state_or_province": "", "postal_code": "", "country_code": "DE", "form_fields": [{"name": "door", "value": "x"}]});
+        for round in 0..6 {
+            let made = service.post("modify", ADDRESSES, json!([home(1, round), home(2, round)])).await.ids();
+            let (first, second) = (made[0], made[1]);
+            let values = |value: String| json!([{"address_id": second, "name": "door", "value": value}, {"address_id": first, "name": "door", "value": value}]);
+            let mut requests: Vec<_> = (0..6).map(|n| match n % 3 {
+                0 => ("PUT", VALUES.to_owned(), values(format!("{n}"))),
+                1 => ("PUT", ADDRESSES.to_owned(), json!([{"id": first, "city": "Bonn", "form_fields": [{"name": "door", "value": format!("{n}")}]}])),
+                _ => ("PUT", "/v3/customers".to_owned(), json!([{"id": 1, "company": format!("{round}.{n}")}])),
+            }).collect();
+            requests.insert(3, ("DELETE", format!("{ADDRESSES}?id:in={first},{second}"), Value::Null));
+            race(&service, requests).await;
+            assert_eq!(service.number("SELECT COUNT(*) FROM form_value").await, 0);
         }
         holds(&service).await;
     }

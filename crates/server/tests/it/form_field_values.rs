@@ -114,6 +114,24 @@ on_each_engine! {
         shows(&service.get("read", VALUES).await, "one of each type");
     }
 
+    async fn every_number_that_is_taken_can_be_shown(service: Service) {
+        one_of_each(&service).await;
+        service.crowd(1).await;
+        let mut taken = 0;
+        for sent in [
+            json!("-0"), json!("0e999"), json!("1e-999"), json!("0e99999999999999999999"), json!("1e308"), json!("1E+3"),
+            json!("1e309"), json!("123456789012345678901234567890"), json!("0.1234567890123456789"), json!(u64::MAX),
+            json!(i64::MIN), json!(1e-300), json!("18446744073709551616"), json!(f64::MAX),
+        ] {
+            let answer = service.put("modify", VALUES, json!([value(1, "numbers", sent)])).await;
+            assert!(matches!(answer.status, 200 | 422), "{answer}");
+            taken += usize::from(answer.status == 200);
+            let listed = service.get("read", VALUES).await;
+            assert!(listed.json()["data"][0]["value"].is_number(), "{listed}");
+        }
+        assert_eq!(taken, 13);
+    }
+
     async fn a_value_of_another_type_is_refused_by_its_rule(service: Service) {
         one_of_each(&service).await;
         service.crowd(1).await;

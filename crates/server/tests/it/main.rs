@@ -10,6 +10,7 @@ mod customers_v3;
 mod form_field_races;
 mod form_field_values;
 mod form_fields;
+mod form_fields_of_addresses;
 mod form_fields_of_customers;
 mod headers;
 mod limits;
