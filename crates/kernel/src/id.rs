@@ -31,6 +31,8 @@ id! {
     WishlistId,
     /// An item of a wishlist: numbered per store from 1, never used twice.
     WishlistItemId,
+    /// A form field that a store has defined: numbered per store from 1, never used twice.
+    FormFieldId,
 }
 
 /// Draws the 64-bit, time-ordered numbers of events and audit lines.

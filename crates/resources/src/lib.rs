@@ -7,6 +7,7 @@ pub mod channels;
 pub mod consent;
 pub mod counters;
 pub mod customers;
+pub mod form_fields;
 pub mod groups;
 pub mod instruments;
 mod openapi;
@@ -27,6 +28,7 @@ pub use self::openapi::OPENAPI;
 pub fn routes(routes: Routes) -> Routes {
     let routes = customers::v3::routes(routes);
     let routes = consent::v3::routes(routes);
+    let routes = form_fields::v3::routes(routes);
     let routes = addresses::v3::routes(routes);
     let routes = settings::v3::routes(routes);
     let routes = instruments::v3::routes(routes);
@@ -47,6 +49,7 @@ pub fn routes(routes: Routes) -> Routes {
 pub const SCHEMA: &[Migration] = &[
     script("0001_init", include_str!("../schema/0001_init.sql")),
     script("0002_addresses", include_str!("../schema/0002_addresses.sql")),
+    script("0003_form_fields", include_str!("../schema/0003_form_fields.sql")),
     script("0006_groups", include_str!("../schema/0006_groups.sql")),
     script("0007_channels", include_str!("../schema/0007_channels.sql")),
     script("0008_instruments", include_str!("../schema/0008_instruments.sql")),

@@ -1,5 +1,7 @@
-//! The layout, held by tests: `model`, `filter` < `rows`, `password` < `ops` < `v2`, `v3`, `own`, and the words
-//! that each of them may not say. What counts is code: comments are left out, and texts but for SQL.
+//! The layout, held by tests: `model`, `filter` < `rows`, `password` < `within` < `ops` < `shape` < `v2`, `v3`, `own`,
+//! and the words that each of them may not say. `within` is what several resources' transactions do to one
+//! resource, `shape` the JSON that several resources' wires share. What counts is code: comments are left out,
+//! and texts but for SQL.
 
 use std::{
     collections::BTreeSet,
@@ -8,15 +10,17 @@ use std::{
 };
 
 /// Each kind of file in a resource's folder: its layer, and what it never says.
-const LAYERS: [(&str, usize, &[&str]); 8] = [
+const LAYERS: [(&str, usize, &[&str]); 10] = [
     ("model", 0, &["sql::", "axum::", "serde", "rest::", "async fn", ".query("]),
     ("filter", 0, &["sql::", "axum::", "serde", "rest::", "async fn", ".query("]),
     ("rows", 1, &["axum::", "serde", "rest::v2", "rest::v3", "rest::json", ".db", "StatusCode"]),
-    ("ops", 2, &["axum::", "serde", "rest::v2", "rest::v3", "rest::json", ".query(", "StatusCode"]),
+    ("within", 2, &["axum::", "serde", "rest::", ".query(", ".db", "StatusCode"]),
+    ("ops", 3, &["axum::", "serde", "rest::v2", "rest::v3", "rest::json", ".query(", "StatusCode"]),
     ("password", 1, &["axum::", "serde", "rest::v2", "rest::v3", ".query(", ".db"]),
-    ("v2", 3, &["sql::", ".query(", ".db"]),
-    ("v3", 3, &["sql::", ".query(", ".db"]),
-    ("own", 3, &["sql::", ".query(", ".db"]),
+    ("shape", 4, &["axum::", "sql::", ".query(", ".db"]),
+    ("v2", 5, &["sql::", ".query(", ".db"]),
+    ("v3", 5, &["sql::", ".query(", ".db"]),
+    ("own", 5, &["sql::", ".query(", ".db"]),
 ];
 
 #[test]

@@ -5,7 +5,7 @@ use resources::counters::rows::{Counter, take};
 use sql::{Db, WriteTx};
 
 #[tokio::test]
-async fn a_store_that_was_there_before_addresses_gets_their_counter() {
+async fn a_store_that_was_there_before_gets_the_counters_of_what_came_later() {
     let place = tempfile::tempdir().unwrap();
     let address = format!("sqlite:{}", place.path().join("older.db").display());
     let db = Db::connect(&address).await.unwrap();
@@ -17,7 +17,9 @@ async fn a_store_that_was_there_before_addresses_gets_their_counter() {
     assert_eq!(db.write(open).await.unwrap(), 2);
     sql::migrate(&db, resources::SCHEMA, Timestamp(0)).await.unwrap();
     for (store, expected) in [(1, Some(1)), (2, None)] {
-        let take = async |tx: &mut WriteTx| take(tx, StoreId(store), Counter::Address, 1).await;
-        assert_eq!(db.write(take).await.unwrap(), expected);
+        for counter in [Counter::Address, Counter::FormField, Counter::FormSession] {
+            let take = async |tx: &mut WriteTx| take(tx, StoreId(store), counter, 1).await;
+            assert_eq!(db.write(take).await.unwrap(), expected, "{counter:?}");
+        }
     }
 }

@@ -13,14 +13,40 @@ use crate::{
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     customers,
+    form_fields::{
+        model::{Answer, Entry, Owner, Said},
+        within as form_fields,
+    },
     outbox::{self, model::Event},
 };
+
+/// An address to be made.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub details: Details,
+    /// Values of form fields; `None` where nothing was said of them.
+    pub form_fields: Option<Vec<Said>>,
+}
+
+/// An address to be changed, what about it, and the values of form fields where something was said of them.
+pub type Row = (AddressId, Changes, Option<Vec<Said>>);
+
+/// The values of addresses' form fields; of an address that is not in it, none are to be shown.
+pub type Answers = BTreeMap<AddressId, Vec<Answer>>;
 
 /// Some rows of a list, and how many match in all.
 #[derive(Debug)]
 pub struct Listing {
     pub addresses: Vec<Address>,
+    pub form_fields: Answers,
     pub total: i64,
+}
+
+/// What came of the rows of a request, in their order, and the values of those that said something of values.
+#[derive(Debug, Default)]
+pub struct Done {
+    pub outcomes: Vec<Outcome>,
+    pub form_fields: Answers,
 }
 
 /// What came of one row that was to be written.
@@ -33,8 +59,14 @@ pub enum Outcome {
     Duplicate(Address),
 }
 
-/// Part of the addresses that match.
-pub async fn list(app: &App, caller: &Caller, filter: &Filter, part: Part) -> Result<Listing> {
+/// Part of the addresses that match, with the values of their form fields where those are wanted.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    filter: &Filter,
+    part: Part,
+    with_form_fields: bool,
+) -> Result<Listing> {
     let work = async |tx: &mut ReadTx| {
         let addresses = rows::list(tx, caller.store, filter, part).await?;
         let total = if filter.is_empty() {
@@ -42,24 +74,31 @@ pub async fn list(app: &App, caller: &Caller, filter: &Filter, part: Part) -> Re
         } else {
             rows::count(tx, caller.store, filter).await?
         };
-        Ok(Listing { addresses, total })
+        let form_fields = if with_form_fields {
+            answers(tx, caller.store, &addresses).await?
+        } else {
+            Answers::new()
+        };
+        Ok(Listing { addresses, form_fields, total })
     };
     // Whether a few pages of an index answer this, so that it may be read beside other requests.
     let is_short = filter.names_few() || (filter.is_empty() && part.offset <= 2_000);
     if is_short { app.db.snapshot(work).await } else { app.db.scan(work).await }
 }
 
-/// Part of the addresses of a customer.
+/// Part of the addresses of a customer, with the values of their form fields.
 pub async fn list_of(
     app: &App,
     caller: &Caller,
     customer: CustomerId,
     part: Part,
-) -> Result<Vec<Address>> {
+) -> Result<(Vec<Address>, Answers)> {
     app.db
         .snapshot(async |tx| {
             see(tx, caller.store, customer).await?;
-            Ok(rows::list(tx, caller.store, &all_of(customer), part).await?)
+            let addresses = rows::list(tx, caller.store, &all_of(customer), part).await?;
+            let answers = answers(tx, caller.store, &addresses).await?;
+            Ok((addresses, answers))
         })
         .await
 }
@@ -74,29 +113,27 @@ pub async fn count_of(app: &App, caller: &Caller, customer: CustomerId) -> Resul
         .await
 }
 
-/// One address of a customer.
+/// One address of a customer, with the values of its form fields.
 pub async fn find(
     app: &App,
     caller: &Caller,
     customer: CustomerId,
     id: AddressId,
-) -> Result<Address> {
+) -> Result<(Address, Answers)> {
     app.db
-        .read(async |tx| {
+        .snapshot(async |tx| {
             let found = rows::find(tx, caller.store, customer, id).await?;
-            found.ok_or(Error::NotFound("address"))
+            let address = found.ok_or(Error::NotFound("address"))?;
+            let answers = answers(tx, caller.store, std::slice::from_ref(&address)).await?;
+            Ok((address, answers))
         })
         .await
 }
 
 /// Make addresses: all of them, or none. What a customer has already is left as it is (published).
-pub async fn create(
-    app: &App,
-    caller: &Caller,
-    drafts: &[(CustomerId, Details)],
-) -> Result<Vec<Outcome>> {
+pub async fn create(app: &App, caller: &Caller, drafts: &[(CustomerId, Draft)]) -> Result<Done> {
     if drafts.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Done::default());
     }
     let now = app.clock.now();
     let numbers = draw(app, now, drafts.len());
@@ -108,21 +145,26 @@ pub async fn create(
             if let Some(index) = drafts.iter().position(|(id, _)| !held.contains(id)) {
                 return Err(Error::UnknownRow { index, what: "customer" });
             }
-            create_in(tx, caller, drafts, &numbers, now).await
+            let outcomes = create_in(tx, caller, drafts, &numbers, now).await?;
+            let rows = outcomes.iter().zip(drafts.iter().map(|(_, draft)| &draft.form_fields));
+            let entries: Vec<Entry<'_>> = said_of_written(rows).collect();
+            form_fields::set(tx, caller.store, &entries).await?;
+            let told = drafts.iter().map(|(_, draft)| draft.form_fields.is_some());
+            done(tx, caller.store, outcomes, told).await
         })
         .await
 }
 
-/// The same within a transaction that holds the customers, and the count of addresses before them. There are
-/// as many numbers as drafts.
+/// The same within a transaction that holds the customers, and the count of addresses before them; without the
+/// values of form fields. There are as many numbers as drafts.
 pub async fn create_in(
     tx: &mut WriteTx,
     caller: &Caller,
-    drafts: &[(CustomerId, Details)],
+    drafts: &[(CustomerId, Draft)],
     numbers: &[(i64, i64)],
     now: Timestamp,
 ) -> Result<Vec<Outcome>> {
-    let keys: Vec<_> = drafts.iter().map(|(id, details)| (*id, details.identity())).collect();
+    let keys: Vec<_> = drafts.iter().map(|(id, it)| (*id, it.details.identity())).collect();
     let mut fresh: BTreeSet<_> = keys.iter().copied().collect();
     let mut known = BTreeMap::new();
     for address in rows::with_identities(tx, caller.store, &fresh).await? {
@@ -138,13 +180,13 @@ pub async fn create_in(
             .ok_or(Error::NotFound("store"))?,
     };
     let mut outcomes = Vec::with_capacity(drafts.len());
-    for ((key, (customer, details)), (event_id, audit_id)) in keys.iter().zip(drafts).zip(numbers) {
+    for ((key, (customer, draft)), (event_id, audit_id)) in keys.iter().zip(drafts).zip(numbers) {
         if let Some(address) = known.get(key) {
             outcomes.push(Outcome::Duplicate(address.clone()));
             continue;
         }
         let address =
-            Address { id: AddressId(next), customer: *customer, details: details.clone() };
+            Address { id: AddressId(next), customer: *customer, details: draft.details.clone() };
         next += 1;
         rows::insert(tx, caller.store, &address).await?;
         let event = Event::AddressCreated(*customer, address.id);
@@ -160,15 +202,15 @@ pub async fn create_in(
 /// Change addresses, of this customer or of any: all of them, or none.
 ///
 /// Row by row: one that would become what its customer has already at that point is left as it was
-/// (published). A change of nothing makes no event (ruling 9).
+/// (published), also in the values of its form fields. A change of nothing makes no event (ruling 9).
 pub async fn update(
     app: &App,
     caller: &Caller,
     of: Option<CustomerId>,
-    changes: &[(AddressId, Changes)],
-) -> Result<Vec<Outcome>> {
+    changes: &[Row],
+) -> Result<Done> {
     if changes.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Done::default());
     }
     let now = app.clock.now();
     let numbers = draw(app, now, changes.len());
@@ -231,7 +273,7 @@ pub async fn delete_part_of(
     customer: CustomerId,
     part: Part,
 ) -> Result<()> {
-    let found = list_of(app, caller, customer, part).await?;
+    let (found, _) = list_of(app, caller, customer, part).await?;
     let ids: Vec<_> = found.iter().map(|address| address.id).collect();
     delete(app, caller, Some(customer), &ids).await?;
     Ok(())
@@ -258,15 +300,15 @@ async fn update_in(
     tx: &mut WriteTx,
     caller: &Caller,
     of: Option<CustomerId>,
-    changes: &[(AddressId, Changes)],
+    changes: &[Row],
     numbers: &[(i64, i64)],
     now: Timestamp,
-) -> Result<Vec<Outcome>> {
-    let ids: BTreeSet<AddressId> = changes.iter().map(|(id, _)| *id).collect();
+) -> Result<Done> {
+    let ids: BTreeSet<AddressId> = changes.iter().map(|(id, ..)| *id).collect();
     let before = hold(tx, caller.store, of, &ids).await?;
     let mut addresses = before.clone();
     let mut duplicates = BTreeSet::new();
-    for (index, (id, changes)) in changes.iter().enumerate() {
+    for (index, (id, changes, _)) in changes.iter().enumerate() {
         let address = addresses.get_mut(id).ok_or(Error::UnknownRow { index, what: "address" })?;
         let details = address.details.with(changes).map_err(|error| in_row(index, error))?;
         if details == address.details {
@@ -279,8 +321,23 @@ async fn update_in(
         address.details = details;
         rows::update(tx, caller.store, address).await?;
     }
+    let outcome = |(index, (id, ..)): (usize, &Row)| {
+        let address = addresses[id].clone();
+        if duplicates.contains(&index) {
+            Outcome::Duplicate(address)
+        } else {
+            Outcome::Written(address)
+        }
+    };
+    let outcomes: Vec<Outcome> = changes.iter().enumerate().map(outcome).collect();
+    let rows = outcomes.iter().zip(changes.iter().map(|(_, _, said)| said));
+    let entries: Vec<Entry<'_>> = said_of_written(rows).collect();
+    let answered = form_fields::set(tx, caller.store, &entries).await?;
     for ((id, address), (event_id, audit_id)) in addresses.iter().zip(numbers) {
-        let fields = address.details.differing(&before[id].details);
+        let mut fields = address.details.differing(&before[id].details);
+        if answered.iter().any(|owner| owner.address == Some(*id)) {
+            fields.push("form_fields");
+        }
         // Changed and changed back is not changed.
         if fields.is_empty() {
             continue;
@@ -290,15 +347,45 @@ async fn update_in(
         let change = Change::address_updated(*id, &fields);
         audit::rows::record(tx, caller, *audit_id, &change, now).await?;
     }
-    let outcome = |(index, (id, _)): (usize, &(AddressId, Changes))| {
-        let address = addresses[id].clone();
-        if duplicates.contains(&index) {
-            Outcome::Duplicate(address)
-        } else {
-            Outcome::Written(address)
-        }
-    };
-    Ok(changes.iter().enumerate().map(outcome).collect())
+    let told = changes.iter().map(|(_, _, said)| said.is_some());
+    done(tx, caller.store, outcomes, told).await
+}
+
+/// What the rows say of form fields, but for those that were left as they were.
+fn said_of_written<'s>(
+    rows: impl Iterator<Item = (&'s Outcome, &'s Option<Vec<Said>>)>,
+) -> impl Iterator<Item = Entry<'s>> {
+    rows.enumerate().flat_map(|(index, (outcome, said))| {
+        let (Outcome::Written(address), Some(said)) = (outcome, said) else { return Vec::new() };
+        Entry::all(owner(address), said, index, "form_fields").collect()
+    })
+}
+
+/// With the values of those whose row said something of values.
+async fn done(
+    tx: &mut WriteTx,
+    store: StoreId,
+    outcomes: Vec<Outcome>,
+    told: impl Iterator<Item = bool>,
+) -> Result<Done> {
+    let shown = outcomes.iter().zip(told).filter(|(_, told)| *told);
+    let shown: Vec<Address> = shown
+        .map(|(Outcome::Written(address) | Outcome::Duplicate(address), _)| address.clone())
+        .collect();
+    let form_fields = answers(tx, store, &shown).await?;
+    Ok(Done { outcomes, form_fields })
+}
+
+/// The values of these addresses' form fields.
+async fn answers(tx: &mut ReadTx, store: StoreId, addresses: &[Address]) -> Result<Answers> {
+    let ids: Vec<AddressId> = addresses.iter().map(|address| address.id).collect();
+    form_fields::of_addresses(tx, store, &ids).await
+}
+
+/// The owner of an address's values.
+#[must_use]
+pub fn owner(address: &Address) -> Owner {
+    Owner { customer: address.customer, address: Some(address.id) }
 }
 
 async fn delete_in(
@@ -312,7 +399,9 @@ async fn delete_in(
     if count == 0 {
         return Ok(());
     }
-    rows::delete(tx, caller.store, addresses.clone().map(|address| address.id)).await?;
+    let ids: Vec<AddressId> = addresses.clone().map(|address| address.id).collect();
+    form_fields::forget_addresses(tx, caller.store, &ids).await?;
+    rows::delete(tx, caller.store, ids.into_iter()).await?;
     counters::discount(tx, caller.store, Counter::Address, count).await?;
     for (address, (event_id, audit_id)) in addresses.zip(numbers) {
         let event = Event::AddressDeleted(address.customer, address.id);

@@ -16,7 +16,11 @@ use serde_json::Value;
 use super::{
     filter::Part,
     model::{Address, Changes, Details, Kind, Named, Said},
-    ops::{self, Outcome},
+    ops::{self, Answers, Draft, Outcome},
+};
+use crate::form_fields::{
+    model::Said as Answered,
+    shape::{self, TextBody},
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -41,11 +45,13 @@ async fn list(
 ) -> Reply<Response> {
     let window = params.window()?;
     params.finish()?;
-    let addresses = ops::list_of(&app, &caller, CustomerId(customer), part(window)).await?;
+    let (addresses, answers) =
+        ops::list_of(&app, &caller, CustomerId(customer), part(window)).await?;
     if addresses.is_empty() {
         return Ok(Empty.into_response());
     }
-    let bodies: Vec<_> = addresses.into_iter().map(AddressBody::new).collect();
+    let body = |address| AddressBody::new(address, &answers);
+    let bodies: Vec<_> = addresses.into_iter().map(body).collect();
     Ok(Json::ok(bodies).into_response())
 }
 
@@ -71,8 +77,9 @@ async fn get(
 ) -> Reply<Json<AddressBody>> {
     params.window()?;
     params.finish()?;
-    let address = ops::find(&app, &caller, CustomerId(customer), AddressId(id)).await?;
-    Ok(Json::ok(AddressBody::new(address)))
+    let found = ops::find(&app, &caller, CustomerId(customer), AddressId(id)).await?;
+    let (address, answers) = found;
+    Ok(Json::ok(AddressBody::new(address, &answers)))
 }
 
 /// An address that the customer has already is answered as it is, with 200: nothing was created.
@@ -96,10 +103,15 @@ async fn create(
         said
     })?;
     let details = Changes::new(said).and_then(|changes| Details::new(&changes)).map_err(refused)?;
-    let drafts = [(CustomerId(customer), details)];
-    match ops::create(&app, &caller, &drafts).await.map_err(refused)?.pop() {
-        Some(Outcome::Written(address)) => Ok(Json::created(AddressBody::new(address))),
-        Some(Outcome::Duplicate(address)) => Ok(Json::ok(AddressBody::new(address))),
+    let drafts = [(CustomerId(customer), Draft { details, form_fields: SHOWN })];
+    let mut done = ops::create(&app, &caller, &drafts).await.map_err(refused)?;
+    match done.outcomes.pop() {
+        Some(Outcome::Written(address)) => {
+            Ok(Json::created(AddressBody::new(address, &done.form_fields)))
+        }
+        Some(Outcome::Duplicate(address)) => {
+            Ok(Json::ok(AddressBody::new(address, &done.form_fields)))
+        }
         None => Err(Error::internal("one address was made").into()),
     }
 }
@@ -124,11 +136,12 @@ async fn update(
         said.country = fields.optional("country", json::text).map(Named::Name);
         said
     })?;
-    let changes = [(AddressId(id), Changes::new(said).map_err(refused)?)];
+    let changes = [(AddressId(id), Changes::new(said).map_err(refused)?, SHOWN)];
     let of = Some(CustomerId(customer));
-    match ops::update(&app, &caller, of, &changes).await.map_err(refused)?.pop() {
+    let mut done = ops::update(&app, &caller, of, &changes).await.map_err(refused)?;
+    match done.outcomes.pop() {
         Some(Outcome::Written(address) | Outcome::Duplicate(address)) => {
-            Ok(Json::ok(AddressBody::new(address)))
+            Ok(Json::ok(AddressBody::new(address, &done.form_fields)))
         }
         None => Err(Error::internal("one address was changed").into()),
     }
@@ -221,11 +234,12 @@ struct AddressBody {
     country_iso2: &'static str,
     phone: String,
     address_type: &'static str,
-    form_fields: Option<[(); 0]>,
+    form_fields: Option<Vec<TextBody>>,
 }
 
 impl AddressBody {
-    fn new(address: Address) -> Self {
+    fn new(address: Address, answers: &Answers) -> Self {
+        let form_fields = answers.get(&address.id).and_then(|answers| shape::texts(answers));
         let Address { id, customer, details } = address;
         Self {
             id: id.0,
@@ -242,10 +256,13 @@ impl AddressBody {
             country_iso2: details.country.code(),
             phone: details.phone,
             address_type: details.kind.name(),
-            form_fields: None,
+            form_fields,
         }
     }
 }
+
+/// V2 changes no form field, and shows them all.
+const SHOWN: Option<Vec<Answered>> = Some(Vec::new());
 
 /// Every member a body may have. `id` and `country_iso2` are published as read-only, `customer_id` follows from
 /// the path, and `form_fields` cannot be written (observed.md 8.3): they are ignored, because libraries send

@@ -13,7 +13,11 @@ use serde_json::Value;
 use super::{
     filter::{Filter, Part},
     model::{Address, Changes, Details, Kind, Named, Said},
-    ops::{self, Outcome},
+    ops::{self, Answers, Done, Draft, Outcome, Row},
+};
+use crate::form_fields::{
+    model::Said as Answered,
+    shape::{self as form_fields, AnswerBody},
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -32,13 +36,15 @@ async fn list(
     mut params: Params,
 ) -> Reply<Json<Page<AddressBody>>> {
     let filter = filter(&mut params)?;
+    let with_form_fields = !params.include(&[("formfields", ())])?.is_empty();
     let window = params.pages()?;
     params.finish()?;
     let part = Part { offset: (window.page - 1) * window.limit, limit: window.limit };
-    let listing = ops::list(&app, &caller, &filter, part).await?;
+    let listing = ops::list(&app, &caller, &filter, part, with_form_fields).await?;
     let pagination = Pagination::new(&window, listing.addresses.len(), listing.total);
     let meta = Meta { pagination: Some(pagination.at_least_one_page()), ..Meta::default() };
-    Ok(Json(Page { data: listing.addresses.into_iter().map(AddressBody::new).collect(), meta }))
+    let body = |address| AddressBody::new(address, &listing.form_fields);
+    Ok(Json(Page { data: listing.addresses.into_iter().map(body).collect(), meta }))
 }
 
 async fn create(
@@ -53,16 +59,16 @@ async fn create(
         let mut said = whole(fields);
         said.state_or_province = Some(fields.required("state_or_province", json::text));
         said.postal_code = Some(fields.required("postal_code", json::text));
-        (customer, said)
+        (customer, said, answered(fields))
     })?;
-    let draft = |(index, (customer, said))| match checked(said) {
-        Ok(details) => Ok((customer, details)),
+    let draft = |(index, (customer, said, form_fields))| match checked(said) {
+        Ok(details) => Ok((customer, Draft { details, form_fields })),
         Err(error) => Err(at_fault(TITLE, index, error)),
     };
     let drafts = rows.into_iter().enumerate().map(draft).collect::<Result<Vec<_>, _>>()?;
     let refused = |error| refused(TITLE, "customer_id", error);
-    let outcomes = ops::create(&app, &caller, &drafts).await.map_err(refused)?;
-    Ok(Json(written(outcomes)))
+    let done = ops::create(&app, &caller, &drafts).await.map_err(refused)?;
+    Ok(Json(written(done)))
 }
 
 async fn update(
@@ -82,16 +88,16 @@ async fn update(
         said.country = fields.optional("country_code", json::text).map(Named::Code);
         said.state_or_province = fields.optional("state_or_province", json::text);
         said.postal_code = fields.optional("postal_code", json::text);
-        (id, said)
+        (id, said, answered(fields))
     })?;
-    let changes = |(index, (id, said))| match Changes::new(said) {
-        Ok(changes) => Ok((id, changes)),
+    let changes = |(index, (id, said, form_fields))| match Changes::new(said) {
+        Ok(changes) => Ok((id, changes, form_fields)),
         Err(error) => Err(at_fault(TITLE, index, in_words(error))),
     };
-    let changes = rows.into_iter().enumerate().map(changes).collect::<Result<Vec<_>, _>>()?;
+    let changes = rows.into_iter().enumerate().map(changes).collect::<Result<Vec<Row>, _>>()?;
     let refused = |error| refused(TITLE, "id", error);
-    let outcomes = ops::update(&app, &caller, None, &changes).await.map_err(refused)?;
-    Ok(Json(written(outcomes)))
+    let done = ops::update(&app, &caller, None, &changes).await.map_err(refused)?;
+    Ok(Json(written(done)))
 }
 
 /// Without `id:in` nothing is deleted, and 204 is the answer all the same (ruling 15).
@@ -123,11 +129,11 @@ fn filter(params: &mut Params) -> Result<Filter, Failure> {
 }
 
 /// An address that a new customer brings along: state and postal code need not be said.
-pub(crate) fn brought(fields: &mut Fields<'_>) -> Said {
+pub(crate) fn brought(fields: &mut Fields<'_>) -> (Said, Option<Vec<Answered>>) {
     let mut said = whole(fields);
     said.state_or_province = fields.optional("state_or_province", json::text);
     said.postal_code = fields.optional("postal_code", json::text);
-    said
+    (said, answered(fields))
 }
 
 /// Check a whole address; what is at fault is told in V3's words.
@@ -156,7 +162,6 @@ fn whole(fields: &mut Fields<'_>) -> Said {
 
 /// What need never be said. Members that are published as read-only, or not published, are ignored.
 fn said(fields: &mut Fields<'_>) -> Said {
-    fields.not_yet("form_fields");
     Said {
         company: fields.optional("company", json::text),
         phone: fields.optional("phone", json::text),
@@ -164,6 +169,11 @@ fn said(fields: &mut Fields<'_>) -> Said {
         address2: fields.optional("address2", json::text),
         ..Said::default()
     }
+}
+
+/// The values of form fields.
+fn answered(fields: &mut Fields<'_>) -> Option<Vec<Answered>> {
+    fields.optional("form_fields", form_fields::said)
 }
 
 fn kind(value: &Value) -> Read<Kind> {
@@ -195,12 +205,12 @@ fn refused(title: &str, key: &str, error: Error) -> Failure {
 }
 
 /// What was written. An address that its customer has already is absent (published).
-fn written(outcomes: Vec<Outcome>) -> Written<AddressBody> {
+fn written(done: Done) -> Written<AddressBody> {
     let address = |outcome| match outcome {
-        Outcome::Written(address) => Some(AddressBody::new(address)),
+        Outcome::Written(address) => Some(AddressBody::new(address, &done.form_fields)),
         Outcome::Duplicate(_) => None,
     };
-    Written::new(outcomes.into_iter().filter_map(address).collect())
+    Written::new(done.outcomes.into_iter().filter_map(address).collect())
 }
 
 /// An address as V3 shows it, in the recorded order (observed.md 4.3).
@@ -220,13 +230,15 @@ pub(crate) struct AddressBody {
     phone: String,
     postal_code: String,
     state_or_province: String,
-    /// There are none yet; shown where a customer was made with its addresses (observed.md 4.2).
+    /// Shown where they were asked for or sent, and where a customer was made with its addresses (observed.md 4.2).
     #[serde(skip_serializing_if = "Option::is_none")]
-    form_fields: Option<[(); 0]>,
+    form_fields: Option<Vec<AnswerBody>>,
 }
 
 impl AddressBody {
-    pub(crate) fn new(address: Address) -> Self {
+    /// With its values, where the answers have any to show of it.
+    pub(crate) fn new(address: Address, answers: &Answers) -> Self {
+        let form_fields = answers.get(&address.id).cloned().map(form_fields::bodies);
         let Address { id, customer, details } = address;
         Self {
             id: id.0,
@@ -243,12 +255,7 @@ impl AddressBody {
             phone: details.phone,
             postal_code: details.postal_code,
             state_or_province: details.state_or_province,
-            form_fields: None,
+            form_fields,
         }
-    }
-
-    /// The same with its form fields.
-    pub(crate) fn with_form_fields(address: Address) -> Self {
-        Self { form_fields: Some([]), ..Self::new(address) }
     }
 }

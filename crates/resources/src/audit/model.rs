@@ -1,4 +1,4 @@
-use kernel::{AddressId, ChannelId, CustomerId, GroupId, SubscriberId, WishlistId};
+use kernel::{AddressId, ChannelId, CustomerId, FormFieldId, GroupId, SubscriberId, WishlistId};
 
 /// A change, as its audit line names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,18 @@ impl Change {
     #[must_use]
     pub fn customer_deleted(id: CustomerId) -> Self {
         Self { action: "customer.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// A form field was defined, or its definition changed.
+    #[must_use]
+    pub fn form_field_defined(id: FormFieldId) -> Self {
+        Self { action: "form_field.defined", subject: id.0, fields: String::new() }
+    }
+
+    /// A form field and every value of it were deleted.
+    #[must_use]
+    pub fn form_field_deleted(id: FormFieldId) -> Self {
+        Self { action: "form_field.deleted", subject: id.0, fields: String::new() }
     }
 
     /// An address was made.

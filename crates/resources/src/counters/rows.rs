@@ -22,11 +22,16 @@ pub enum Counter {
     Channel,
     /// Addresses whose attempts to sign in are remembered. Its numbers mean nothing.
     SignIn,
+    /// Definitions of form fields. Whoever defines one holds it, so that two requests cannot use one name.
+    FormField,
+    /// Forms that were filled in: each customer and each address with values has one. Taken last, when
+    /// every other row is held already.
+    FormSession,
 }
 
 impl Counter {
     /// In the order in which who needs several takes them.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Customer,
         Self::Address,
         Self::Subscriber,
@@ -35,6 +40,8 @@ impl Counter {
         Self::CustomerGroup,
         Self::Channel,
         Self::SignIn,
+        Self::FormField,
+        Self::FormSession,
     ];
 
     fn name(self) -> &'static str {
@@ -47,6 +54,8 @@ impl Counter {
             Self::CustomerGroup => "customer_group",
             Self::Channel => "channel",
             Self::SignIn => "sign_in",
+            Self::FormField => "form_field",
+            Self::FormSession => "form_session",
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{CustomerId, Error, Result, StoreId, Timestamp};
+use kernel::{AddressId, CustomerId, Error, Result, StoreId, Timestamp};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -11,41 +11,49 @@ use super::{
     password, rows, standing,
 };
 use crate::{
-    addresses::{
-        self,
-        model::{Details, Embedded},
-    },
+    addresses::{self, model::Embedded},
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
+    form_fields::{
+        model::{Answer, Entry, Owner, Said},
+        within as form_fields,
+    },
     instruments,
     outbox::{self, model::Event},
     settings, wishlists,
 };
 
-/// A customer to be made, with what it brings along.
-#[derive(Debug, Default)]
+/// What a request says of a customer and of what belongs to it.
+#[derive(Clone, Debug, Default)]
 pub struct Draft {
     pub customer: Changes,
-    /// `None` where nothing was said of addresses.
-    pub addresses: Option<Vec<Details>>,
+    /// What a new customer brings along; `None` where nothing was said of addresses.
+    pub addresses: Option<Vec<addresses::ops::Draft>>,
+    /// Values of form fields; those not named stay as they are.
+    pub form_fields: Option<Vec<Said>>,
 }
 
 /// Which belongings of customers are to be read beside them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted {
     pub addresses: bool,
+    pub form_fields: bool,
 }
 
 /// What belongs to customers, each by the customer's id; `None` where it was not asked for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Belongings {
     /// Who has none is not in it; in an answer to a creation, who brought none.
     pub addresses: Option<BTreeMap<CustomerId, Embedded>>,
+    /// The values of form fields of the addresses that are shown, each by its own id.
+    pub address_form_fields: addresses::ops::Answers,
+    /// Who has none is in it all the same; in an answer to what was written, who said nothing of them is not.
+    pub form_fields: Option<BTreeMap<CustomerId, Vec<Answer>>>,
 }
 
-/// Customers that were made, and what they brought along.
-#[derive(Debug)]
-pub struct Made {
+/// Customers that were written, in the order of the request.
+#[derive(Debug, Default)]
+pub struct Written {
     pub customers: Vec<Customer>,
     pub belongings: Belongings,
 }
@@ -62,9 +70,18 @@ pub struct Listing {
 }
 
 /// The customer of this id.
-pub async fn find(app: &App, caller: &Caller, id: CustomerId) -> Result<Customer> {
+pub async fn find(
+    app: &App,
+    caller: &Caller,
+    id: CustomerId,
+    wanted: Wanted,
+) -> Result<(Customer, Belongings)> {
     app.db
-        .read(async |tx| rows::find(tx, caller.store, id).await?.ok_or(Error::NotFound("customer")))
+        .snapshot(async |tx| {
+            let found = rows::find(tx, caller.store, id).await?;
+            let customer = found.ok_or(Error::NotFound("customer"))?;
+            Ok((customer, belongings(tx, caller.store, &[id], wanted).await?))
+        })
         .await
 }
 
@@ -81,7 +98,8 @@ pub async fn list(
 ) -> Result<Listing> {
     let work = async |tx: &mut ReadTx| {
         let mut listing = list_in(tx, caller.store, filter, order, part, limit).await?;
-        listing.belongings = belongings(tx, caller.store, &listing.customers, wanted).await?;
+        let ids: Vec<_> = listing.customers.iter().map(|customer| customer.id).collect();
+        listing.belongings = belongings(tx, caller.store, &ids, wanted).await?;
         Ok(listing)
     };
     if is_short(filter, part) { app.db.snapshot(work).await } else { app.db.scan(work).await }
@@ -98,9 +116,9 @@ pub async fn count(app: &App, caller: &Caller, filter: &Filter) -> Result<i64> {
 }
 
 /// Make customers with what they bring along: all of it, or nothing.
-pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Made> {
+pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Written> {
     if drafts.is_empty() {
-        return Ok(Made { customers: Vec::new(), belongings: Belongings::default() });
+        return Ok(Written::default());
     }
     let hashes = hash_passwords(app, drafts.iter().map(|draft| &draft.customer)).await?;
     let now = app.clock.now();
@@ -117,11 +135,8 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Made
                 addresses::ops::hold_count(tx, caller.store).await?;
             }
             let ids = (first..).map(CustomerId);
-            let mut made: Vec<_> = drafts
-                .iter()
-                .zip(ids)
-                .map(|(draft, id)| Customer::new(id, &draft.customer, now))
-                .collect();
+            let customer = |(draft, id): (&Draft, _)| Customer::new(id, &draft.customer, now);
+            let mut made: Vec<Customer> = drafts.iter().zip(ids).map(customer).collect();
             let said: Vec<&Changes> = drafts.iter().map(|draft| &draft.customer).collect();
             standing::join(tx, caller.store, &said, &mut made).await?;
             standing::open_channels(tx, caller, said.into_iter(), channels_id, now).await?;
@@ -140,8 +155,16 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Made
                 )
                 .await?;
             }
-            let addresses = bring(tx, caller, drafts, &made, &address_numbers, now).await?;
-            Ok(Made { customers: made, belongings: Belongings { addresses: Some(addresses) } })
+            let (brought, mut entries) =
+                bring(tx, caller, drafts, &made, &address_numbers, now).await?;
+            let rows = made.iter().map(|customer| customer.id).zip(drafts);
+            entries.extend(own_form_fields(rows.clone()));
+            entries.sort_by_key(|entry| entry.row);
+            form_fields::set(tx, caller.store, &entries).await?;
+            let mut belongings = written(tx, caller.store, rows, Wanted::default()).await?;
+            belongings.address_form_fields = answers(tx, caller.store, &brought).await?;
+            belongings.addresses = Some(brought);
+            Ok(Written { customers: made, belongings })
         })
         .await
 }
@@ -153,19 +176,27 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Made
 pub async fn update(
     app: &App,
     caller: &Caller,
-    changes: &[(CustomerId, Changes)],
-) -> Result<Vec<Customer>> {
+    changes: &[(CustomerId, Draft)],
+    wanted: Wanted,
+) -> Result<Written> {
     if changes.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Written::default());
     }
-    let hashes = hash_passwords(app, changes.iter().map(|(_, changes)| changes)).await?;
+    let hashes = hash_passwords(app, changes.iter().map(|(_, draft)| &draft.customer)).await?;
     let now = app.clock.now();
     let numbers = Numbers {
         rows: draw(app, now, changes.len()),
         access: draw(app, now, changes.len()),
         channels: app.event_ids.next(now),
     };
-    app.db.write(async |tx| update_in(tx, caller, changes, &hashes, &numbers, now).await).await
+    app.db
+        .write(async |tx| {
+            let customers = update_in(tx, caller, changes, &hashes, &numbers, now).await?;
+            let rows = changes.iter().map(|(id, draft)| (*id, draft));
+            let belongings = written(tx, caller.store, rows, wanted).await?;
+            Ok(Written { customers, belongings })
+        })
+        .await
 }
 
 /// Give a customer the hash of their password that another system kept. The same one again changes nothing.
@@ -274,22 +305,6 @@ async fn list_in(
     Ok(Listing { customers, belongings: Belongings::default(), total, more })
 }
 
-/// Of what belongs to these customers, that which is wanted.
-async fn belongings(
-    tx: &mut ReadTx,
-    store: StoreId,
-    customers: &[Customer],
-    wanted: Wanted,
-) -> Result<Belongings> {
-    let ids = customers.iter().map(|customer| customer.id);
-    let addresses = if wanted.addresses {
-        Some(addresses::rows::embedded(tx, store, ids).await?)
-    } else {
-        None
-    };
-    Ok(Belongings { addresses })
-}
-
 /// The place with the name of its customer, which no cursor carries (ruling 12).
 async fn with_last_name(tx: &mut ReadTx, store: StoreId, place: &Place) -> Result<Place> {
     let key = rows::last_name_key(tx, store, place.id).await?.ok_or(Error::NotFound("cursor"))?;
@@ -314,48 +329,66 @@ fn is_short(filter: &Filter, part: &Part) -> bool {
 }
 
 /// Make the addresses that new customers bring along; by customer, those of whom any were said.
-async fn bring(
+async fn bring<'d>(
     tx: &mut WriteTx,
     caller: &Caller,
-    drafts: &[Draft],
+    drafts: &'d [Draft],
     made: &[Customer],
     numbers: &[(i64, i64)],
     now: Timestamp,
-) -> Result<BTreeMap<CustomerId, Embedded>> {
+) -> Result<(BTreeMap<CustomerId, Embedded>, Vec<Entry<'d>>)> {
     let mut brought: BTreeMap<CustomerId, Embedded> = BTreeMap::new();
     let mut rows = Vec::new();
-    for (customer, draft) in made.iter().zip(drafts) {
-        if let Some(addresses) = &draft.addresses {
-            brought.insert(customer.id, Embedded::default());
-            rows.extend(addresses.iter().map(|details| (customer.id, details.clone())));
+    let mut said = Vec::new();
+    for (row, (customer, draft)) in made.iter().zip(drafts).enumerate() {
+        let Some(addresses) = &draft.addresses else { continue };
+        brought.insert(customer.id, Embedded::default());
+        for (at, address) in addresses.iter().enumerate() {
+            rows.push((customer.id, address.clone()));
+            said.push((row, at, address.form_fields.as_deref().unwrap_or_default()));
         }
     }
     if rows.is_empty() {
-        return Ok(brought);
+        return Ok((brought, Vec::new()));
     }
-    for outcome in addresses::ops::create_in(tx, caller, &rows, numbers, now).await? {
+    let mut entries = Vec::new();
+    let outcomes = addresses::ops::create_in(tx, caller, &rows, numbers, now).await?;
+    for (outcome, (row, at, said)) in outcomes.into_iter().zip(said) {
         if let addresses::ops::Outcome::Written(address) = outcome {
+            let owner = addresses::ops::owner(&address);
+            entries.extend(Entry::all(owner, said, row, &format!("addresses.{at}.form_fields")));
             let shown = brought.entry(address.customer).or_default();
             shown.count += 1;
             shown.addresses.push(address);
         }
     }
-    Ok(brought)
+    Ok((brought, entries))
+}
+
+/// The values of the form fields of addresses that are shown.
+async fn answers(
+    tx: &mut ReadTx,
+    store: StoreId,
+    shown: &BTreeMap<CustomerId, Embedded>,
+) -> Result<addresses::ops::Answers> {
+    let ids: Vec<AddressId> =
+        shown.values().flat_map(|it| &it.addresses).map(|address| address.id).collect();
+    form_fields::of_addresses(tx, store, &ids).await
 }
 
 async fn update_in(
     tx: &mut WriteTx,
     caller: &Caller,
-    changes: &[(CustomerId, Changes)],
+    changes: &[(CustomerId, Draft)],
     hashes: &[Option<String>],
     numbers: &Numbers,
     now: Timestamp,
 ) -> Result<Vec<Customer>> {
     // The counter before the customers: every writer that holds both takes them in this order.
-    if changes.iter().any(|(_, changes)| changes.touch_identity()) {
+    if changes.iter().any(|(_, draft)| draft.customer.touch_identity()) {
         hold_emails(tx, caller.store).await?;
     }
-    let rows_said = changes.iter().map(|(_, changes)| changes);
+    let rows_said = changes.iter().map(|(_, draft)| &draft.customer);
     if rows_said.clone().any(|changes| standing::named_group(changes).is_some()) {
         standing::share_groups(tx, caller.store, rows_said.clone()).await?;
     }
@@ -367,10 +400,10 @@ async fn update_in(
         held.into_iter().map(|held| (held.id, held)).collect();
     let mut customers = before.clone();
     let mut differing: BTreeMap<CustomerId, BTreeSet<&'static str>> = BTreeMap::new();
-    for (index, (id, changes)) in changes.iter().enumerate() {
+    for (index, (id, draft)) in changes.iter().enumerate() {
         let customer =
             customers.get_mut(id).ok_or(Error::UnknownRow { index, what: "customer" })?;
-        let fields = customer.apply(changes);
+        let fields = customer.apply(&draft.customer);
         if !fields.is_empty() {
             differing.entry(*id).or_default().extend(fields);
         }
@@ -382,6 +415,11 @@ async fn update_in(
     let has_moved = |id: &CustomerId| differing.get(id).is_some_and(is_identity);
     let moved = changes.iter().filter(|(id, _)| has_moved(id)).map(|(id, _)| &customers[id]);
     refuse_clashes_among(tx, caller.store, moved, &customers).await?;
+    let rows = changes.iter().map(|(id, draft)| (*id, draft));
+    let entries: Vec<Entry<'_>> = own_form_fields(rows).collect();
+    for owner in form_fields::set(tx, caller.store, &entries).await? {
+        differing.entry(owner.customer).or_default().insert("form_fields");
+    }
     let numbered = numbers.rows.iter().zip(&numbers.access);
     for ((id, fields), ((event_id, audit_id), (access_id, _))) in differing.iter().zip(numbered) {
         let customer = customers.get_mut(id).expect("every changed customer is held");
@@ -413,6 +451,7 @@ async fn delete_in(
     numbers: &[(i64, i64)],
     now: Timestamp,
 ) -> Result<Vec<CustomerId>> {
+    form_fields::forget_customers(tx, caller.store, ids).await?;
     let gone = rows::delete(tx, caller.store, ids).await?;
     addresses::ops::forget_in(tx, caller.store, &gone).await?;
     instruments::rows::delete_of(tx, caller.store, &gone).await?;
@@ -435,6 +474,53 @@ async fn delete_wishlists(tx: &mut WriteTx, store: StoreId, gone: &[CustomerId])
         counters::discount(tx, store, Counter::WishlistItem, items).await?;
     }
     Ok(())
+}
+
+/// What belongs to these customers, as far as it is wanted.
+async fn belongings(
+    tx: &mut ReadTx,
+    store: StoreId,
+    ids: &[CustomerId],
+    wanted: Wanted,
+) -> Result<Belongings> {
+    let addresses = if wanted.addresses {
+        Some(addresses::rows::embedded(tx, store, ids.iter().copied()).await?)
+    } else {
+        None
+    };
+    let form_fields = if wanted.form_fields && !ids.is_empty() {
+        Some(form_fields::of_customers(tx, store, ids).await?)
+    } else {
+        None
+    };
+    let address_form_fields = match &addresses {
+        Some(shown) if wanted.form_fields => answers(tx, store, shown).await?,
+        _ => addresses::ops::Answers::new(),
+    };
+    Ok(Belongings { addresses, address_form_fields, form_fields })
+}
+
+/// The same of customers that were written: of each also what its row wrote (observed.md 4.2).
+async fn written<'d>(
+    tx: &mut WriteTx,
+    store: StoreId,
+    rows: impl Iterator<Item = (CustomerId, &'d Draft)>,
+    wanted: Wanted,
+) -> Result<Belongings> {
+    let is_shown = |(_, draft): &(_, &Draft)| wanted.form_fields || draft.form_fields.is_some();
+    let ids: BTreeSet<CustomerId> = rows.filter(is_shown).map(|(id, _)| id).collect();
+    let ids: Vec<CustomerId> = ids.into_iter().collect();
+    belongings(tx, store, &ids, Wanted { form_fields: true, ..Wanted::default() }).await
+}
+
+/// What each row says of its customer's own form fields.
+fn own_form_fields<'d>(
+    rows: impl Iterator<Item = (CustomerId, &'d Draft)>,
+) -> impl Iterator<Item = Entry<'d>> {
+    rows.enumerate().flat_map(|(row, (id, draft))| {
+        let said = draft.form_fields.as_deref().unwrap_or_default();
+        Entry::all(Owner::customer(id), said, row, "form_fields")
+    })
 }
 
 /// Refuse new customers whose address another has, in the store or among themselves. The caller holds the
@@ -529,4 +615,12 @@ struct Numbers {
 /// Numbers for the event and the audit line of each row, before the transaction that may run twice.
 fn draw(app: &App, now: Timestamp, rows: usize) -> Vec<(i64, i64)> {
     (0..rows).map(|_| (app.event_ids.next(now), app.event_ids.next(now))).collect()
+}
+
+impl Belongings {
+    /// The values of a customer's form fields, where they are to be shown.
+    #[must_use]
+    pub fn form_fields_of(&self, id: CustomerId) -> Option<&[Answer]> {
+        self.form_fields.as_ref()?.get(&id).map(Vec::as_slice)
+    }
 }

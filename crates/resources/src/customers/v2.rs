@@ -16,7 +16,11 @@ use serde_json::Value;
 use super::{
     filter::{Filter, Key, Order, Part, Span, Text},
     model::{Changes, Customer, Password, Said},
-    ops::{self, Draft, Wanted},
+    ops::{self, Belongings, Draft, Wanted},
+};
+use crate::form_fields::{
+    model::Answer,
+    shape::{self, TextBody},
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -43,14 +47,13 @@ async fn list(
     let window = params.window()?;
     params.finish()?;
     let part = Part::Offset((window.page - 1) * window.limit);
-    let wanted = Wanted::default();
     let listing =
-        ops::list(&app, &caller, &filter, OLDEST_FIRST, &part, window.limit, wanted).await?;
+        ops::list(&app, &caller, &filter, OLDEST_FIRST, &part, window.limit, SHOWN).await?;
     let Some(newest) = listing.customers.iter().map(|customer| customer.modified_at).max() else {
         return Ok(Empty.into_response());
     };
-    let bodies =
-        listing.customers.into_iter().map(|customer| CustomerBody::new(customer, &app, &caller));
+    let body = |customer| CustomerBody::new(customer, &listing.belongings, &app, &caller);
+    let bodies = listing.customers.into_iter().map(body);
     Ok(Json::ok(bodies.collect::<Vec<_>>()).modified(newest).into_response())
 }
 
@@ -70,8 +73,8 @@ async fn get(
     Ids([id]): Ids<1>,
     _: NoParams,
 ) -> Reply<Json<CustomerBody>> {
-    let customer = ops::find(&app, &caller, CustomerId(id)).await?;
-    Ok(shown(Json::ok, customer, &app, &caller))
+    let (customer, belongings) = ops::find(&app, &caller, CustomerId(id), SHOWN).await?;
+    Ok(shown(Json::ok, customer, &belongings, &app, &caller))
 }
 
 async fn create(
@@ -90,7 +93,7 @@ async fn create(
     let draft = Draft { customer: checked(said)?, ..Draft::default() };
     let mut made = ops::create(&app, &caller, &[draft]).await.map_err(refused)?;
     let customer = made.customers.pop().ok_or_else(|| Error::internal("one customer was made"))?;
-    Ok(shown(Json::created, customer, &app, &caller))
+    Ok(shown(Json::created, customer, &made.belongings, &app, &caller))
 }
 
 async fn update(
@@ -100,17 +103,24 @@ async fn update(
     _: NoParams,
     body: Body,
 ) -> Reply<Json<CustomerBody>> {
-    let said = body.object(MEMBERS, |fields| {
+    let (said, form_fields) = body.object(MEMBERS, |fields| {
         let mut said = said(fields);
         said.email = fields.optional("email", json::text);
         said.first_name = fields.optional("first_name", json::text);
         said.last_name = fields.optional("last_name", json::text);
-        said
+        (said, fields.optional("form_fields", json::list(sent_back)).unwrap_or_default())
     })?;
-    let changes = [(CustomerId(id), checked(said)?)];
-    let mut after = ops::update(&app, &caller, &changes).await.map_err(refused)?;
-    let customer = after.pop().ok_or_else(|| Error::internal("one customer was changed"))?;
-    Ok(shown(Json::ok, customer, &app, &caller))
+    let draft = Draft { customer: checked(said)?, ..Draft::default() };
+    let changes = [(CustomerId(id), draft)];
+    if !form_fields.is_empty() {
+        let (_, belongings) = ops::find(&app, &caller, CustomerId(id), SHOWN).await?;
+        let answers = belongings.form_fields_of(CustomerId(id)).unwrap_or_default();
+        refuse_others(&form_fields, answers)?;
+    }
+    let mut after = ops::update(&app, &caller, &changes, SHOWN).await.map_err(refused)?;
+    let customer =
+        after.customers.pop().ok_or_else(|| Error::internal("one customer was changed"))?;
+    Ok(shown(Json::ok, customer, &after.belongings, &app, &caller))
 }
 
 async fn delete(
@@ -158,6 +168,23 @@ fn said(fields: &mut Fields) -> Said {
         password: password.map(Password),
         ..Said::default()
     }
+}
+
+/// One of `form_fields` that a client sends: its name, and its value as it was shown.
+fn sent_back(value: &Value) -> json::Read<(String, Option<String>)> {
+    let value = json::object(value)?;
+    let name = json::member(value, "name", json::text)?.ok_or("error.path.missing")?;
+    Ok((name, json::member(value, "value", json::text)?))
+}
+
+/// Form fields are read-only here. A whole object may be sent back (ruling 22); whatever differs from what was
+/// shown is refused in the recorded words (observed.md 8.3).
+fn refuse_others(sent: &[(String, Option<String>)], answers: &[Answer]) -> Result<(), Failure> {
+    let is_shown = |(name, value): &(String, Option<String>)| {
+        let same = |answer: &Answer| answer.name == *name && Some(answer.value.to_text()) == *value;
+        answers.iter().any(same)
+    };
+    if sent.iter().all(is_shown) { Ok(()) } else { Err(Failure::invalid("name")) }
 }
 
 /// An amount as number, as text or as integer (clients.md).
@@ -233,11 +260,12 @@ fn filter(params: &mut Params) -> Result<Filter, Failure> {
 fn shown(
     json: fn(CustomerBody) -> Json<CustomerBody>,
     customer: Customer,
+    belongings: &Belongings,
     app: &App,
     caller: &Caller,
 ) -> Json<CustomerBody> {
     let modified_at = customer.modified_at;
-    json(CustomerBody::new(customer, app, caller)).modified(modified_at)
+    json(CustomerBody::new(customer, belongings, app, caller)).modified(modified_at)
 }
 
 #[derive(Serialize)]
@@ -254,7 +282,7 @@ struct CustomerBody {
     last_name: String,
     email: String,
     phone: String,
-    form_fields: Option<Vec<()>>,
+    form_fields: Option<Vec<TextBody>>,
     date_created: String,
     date_modified: String,
     store_credit: String,
@@ -274,7 +302,7 @@ struct LinkBody {
 }
 
 impl CustomerBody {
-    fn new(customer: Customer, app: &App, caller: &Caller) -> Self {
+    fn new(customer: Customer, belongings: &Belongings, app: &App, caller: &Caller) -> Self {
         let published = caller.has(Quirk::V2PublishedFormats);
         let date = |at: Timestamp| if published { at.to_rfc3339() } else { at.to_rfc2822() };
         let credit = customer.store_credit;
@@ -286,7 +314,7 @@ impl CustomerBody {
             last_name: customer.last_name,
             email: customer.email,
             phone: customer.phone,
-            form_fields: None,
+            form_fields: belongings.form_fields_of(customer.id).and_then(shape::texts),
             date_created: date(customer.created_at),
             date_modified: date(customer.modified_at),
             store_credit: if published {
@@ -311,6 +339,9 @@ impl CustomerBody {
         }
     }
 }
+
+/// What V2 shows of what belongs to a customer.
+const SHOWN: Wanted = Wanted { addresses: false, form_fields: true };
 
 /// Every member a body may have; those published as read-only are ignored.
 const MEMBERS: &[&str] = &[

@@ -17,10 +17,17 @@ use super::{
     model::{Access, Changes, Customer, Password, Said},
     ops::{self, Belongings, Draft, Listing, Wanted},
 };
-use crate::addresses::{
-    self,
-    model::{Address, Details, Embedded, MOST_EMBEDDED},
-    v3::AddressBody,
+use crate::{
+    addresses::{
+        self,
+        model::{Embedded, MOST_EMBEDDED},
+        ops::Answers,
+        v3::AddressBody,
+    },
+    form_fields::{
+        model::Said as Answered,
+        shape::{self as form_fields, AnswerBody},
+    },
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -45,21 +52,25 @@ async fn list(
     let sent = params.finish()?;
 
     let part = part(&window, order)?;
-    let wanted = Wanted { addresses: include.contains(&Include::Addresses) };
+    let wanted = Wanted {
+        addresses: include.contains(&Include::Addresses),
+        form_fields: include.contains(&Include::FormFields),
+    };
     let listing = ops::list(&app, &caller, &filter, order, &part, window.limit, wanted).await;
-    let mut listing = listing.map_err(|error| match error {
+    let listing = listing.map_err(|error| match error {
         Error::NotFound(_) => Window::lost_cursor(),
         error => error.into(),
     })?;
     let meta = meta(&window, order, &listing, &sent);
     let with_credit = include.contains(&Include::StoreCredit);
-    let belongings = &mut listing.belongings;
+    let Listing { customers, belongings, .. } = listing;
     let body = |customer: Customer| {
-        let addresses = belongings.addresses.as_mut().map(|all| all.remove(&customer.id));
-        let addresses = addresses.map(Option::unwrap_or_default);
-        CustomerBody::new(customer, with_credit).with_addresses(addresses, AddressBody::new)
+        let addresses = belongings.addresses.as_ref().map(|all| all.get(&customer.id));
+        let addresses = addresses.map(|shown| shown.cloned().unwrap_or_default());
+        CustomerBody::new(customer, &belongings, with_credit)
+            .with_addresses(addresses, &belongings.address_form_fields)
     };
-    Ok(Json(Page { data: listing.customers.into_iter().map(body).collect(), meta }))
+    Ok(Json(Page { data: customers.into_iter().map(body).collect(), meta }))
 }
 
 async fn create(
@@ -79,20 +90,22 @@ async fn create(
         fields.optional("trigger_account_created_notification", json::boolean);
         let addresses = fields.objects("addresses", MOST_EMBEDDED, addresses::v3::brought);
         fields.not_yet("attributes");
-        (said, addresses)
+        let form_fields = fields.optional("form_fields", form_fields::said);
+        (said, addresses, form_fields)
     })?;
-    let draft = |(index, (said, addresses))| {
-        let customer = checked_row(index, said, TITLE)?;
-        Ok(Draft { customer, addresses: brought(addresses, index, TITLE)? })
-    };
-    let drafts = rows.into_iter().enumerate().map(draft).collect::<Result<Vec<_>, Failure>>()?;
+    let mut drafts = Vec::with_capacity(rows.len());
+    for (index, (said, addresses, form_fields)) in rows.into_iter().enumerate() {
+        let customer = checked(said, index, TITLE)?;
+        let addresses = brought(addresses, index, TITLE)?;
+        drafts.push(Draft { customer, addresses, form_fields });
+    }
     let refused = |error| refused(TITLE, ".customer_create", "creating", error);
     let made = ops::create(&app, &caller, &drafts).await.map_err(refused)?;
-    let Belongings { addresses } = made.belongings;
-    let mut addresses = addresses.unwrap_or_default();
+    let belongings = made.belongings;
     let body = |customer: Customer| {
-        let brought = addresses.remove(&customer.id);
-        CustomerBody::new(customer, true).with_addresses(brought, AddressBody::with_form_fields)
+        let brought = belongings.addresses.as_ref().and_then(|all| all.get(&customer.id).cloned());
+        CustomerBody::new(customer, &belongings, true)
+            .with_addresses(brought, &belongings.address_form_fields)
     };
     Ok(Json(Written::new(made.customers.into_iter().map(body).collect())))
 }
@@ -110,15 +123,17 @@ async fn update(
         said.email = fields.optional("email", json::text);
         said.first_name = fields.optional("first_name", json::text);
         said.last_name = fields.optional("last_name", json::text);
-        (id, said)
+        (id, said, fields.optional("form_fields", form_fields::said))
     })?;
-    let (ids, said): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-    let changes: Vec<_> = ids.into_iter().zip(checked(said, TITLE)?).collect();
+    let mut changes = Vec::with_capacity(rows.len());
+    for (index, (id, said, form_fields)) in rows.into_iter().enumerate() {
+        let customer = checked(said, index, TITLE)?;
+        changes.push((id, Draft { customer, form_fields, ..Draft::default() }));
+    }
     let refused = |error| refused(TITLE, ".customer_update", "updating", error);
-    let after = ops::update(&app, &caller, &changes).await.map_err(refused)?;
-    Ok(Json(Written::new(
-        after.into_iter().map(|customer| CustomerBody::new(customer, true)).collect(),
-    )))
+    let after = ops::update(&app, &caller, &changes, Wanted::default()).await.map_err(refused)?;
+    let body = |customer| CustomerBody::new(customer, &after.belongings, true);
+    Ok(Json(Written::new(after.customers.into_iter().map(body).collect())))
 }
 
 /// Without `id:in` nothing is deleted, and 204 is the answer all the same, as published.
@@ -142,7 +157,6 @@ fn said(fields: &mut Fields<'_>) -> Said {
         Ok((reset, json::member(value, "new_password", json::text)?))
     });
     let (force_password_reset, password) = authentication.unwrap_or_default();
-    fields.not_yet("form_fields");
     Said {
         company: fields.optional("company", json::text),
         phone: fields.optional("phone", json::text),
@@ -174,13 +188,8 @@ fn access(channels: Option<Vec<ChannelId>>) -> Access {
     channels.map_or(Access::Global, |channels| Access::Channels(channels.into_iter().collect()))
 }
 
-/// Check each row; the first at fault is told, by its place.
-fn checked(rows: Vec<Said>, title: &str) -> Result<Vec<Changes>, Failure> {
-    let check = |(index, said)| checked_row(index, said, title);
-    rows.into_iter().enumerate().map(check).collect()
-}
-
-fn checked_row(index: usize, said: Said, title: &str) -> Result<Changes, Failure> {
+/// Check what a row says; the first at fault is told, by its place.
+fn checked(said: Said, index: usize, title: &str) -> Result<Changes, Failure> {
     Changes::new(said).map_err(|error| match error {
         Error::Invalid(faults) => Failure::refused(title, in_words(faults).under(index)),
         error => error.into(),
@@ -189,13 +198,15 @@ fn checked_row(index: usize, said: Said, title: &str) -> Result<Changes, Failure
 
 /// Check the addresses that the customer of a row brings along; the first at fault is told.
 fn brought(
-    said: Option<Vec<addresses::model::Said>>,
+    said: Option<Vec<(addresses::model::Said, Option<Vec<Answered>>)>>,
     index: usize,
     title: &str,
-) -> Result<Option<Vec<Details>>, Failure> {
-    let check = |(at, said)| {
+) -> Result<Option<Vec<addresses::ops::Draft>>, Failure> {
+    let check = |(at, (said, form_fields))| {
         let place = format!("{index}.addresses.{at}");
-        addresses::v3::checked(said).map_err(|error| addresses::v3::at_fault(title, place, error))
+        let details = addresses::v3::checked(said)
+            .map_err(|error| addresses::v3::at_fault(title, place, error))?;
+        Ok(addresses::ops::Draft { details, form_fields })
     };
     said.map(|said| said.into_iter().enumerate().map(check).collect()).transpose()
 }
@@ -335,6 +346,8 @@ struct CustomerBody {
     store_credit_amounts: Option<[CreditBody; 1]>,
     origin_channel_id: i64,
     channel_ids: Option<Vec<i64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    form_fields: Option<Vec<AnswerBody>>,
 }
 
 #[derive(Serialize)]
@@ -350,7 +363,8 @@ struct CreditBody {
 
 impl CustomerBody {
     /// Store credit is shown where something was written, or where it was asked for.
-    fn new(customer: Customer, with_credit: bool) -> Self {
+    fn new(customer: Customer, belongings: &Belongings, with_credit: bool) -> Self {
+        let form_fields = belongings.form_fields_of(customer.id);
         let channels = match customer.access {
             Access::Global => None,
             Access::Channels(channels) => {
@@ -380,12 +394,14 @@ impl CustomerBody {
                 .then_some([CreditBody { amount: customer.store_credit }]),
             origin_channel_id: customer.origin_channel.0,
             channel_ids: channels,
+            form_fields: form_fields.map(|answers| form_fields::bodies(answers.to_vec())),
         }
     }
 
     /// With its addresses, where they were asked for or brought along.
-    fn with_addresses(self, shown: Option<Embedded>, body: fn(Address) -> AddressBody) -> Self {
+    fn with_addresses(self, shown: Option<Embedded>, answers: &Answers) -> Self {
         let Some(Embedded { addresses, count }) = shown else { return self };
+        let body = |address| AddressBody::new(address, answers);
         let addresses = addresses.into_iter().map(body).collect();
         Self { address_count: Some(count), addresses: Some(addresses), ..self }
     }
@@ -403,11 +419,15 @@ fn amount<S: Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::Error
 enum Include {
     Addresses,
     StoreCredit,
+    FormFields,
 }
 
 /// The published values whose data exists so far.
-const INCLUDES: &[(&str, Include)] =
-    &[("addresses", Include::Addresses), ("storecredit", Include::StoreCredit)];
+const INCLUDES: &[(&str, Include)] = &[
+    ("addresses", Include::Addresses),
+    ("storecredit", Include::StoreCredit),
+    ("formfields", Include::FormFields),
+];
 
 const SORTS: &[(&str, Order)] = &[
     ("date_created:asc", Order { by: Key::Created, descending: false }),

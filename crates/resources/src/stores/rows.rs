@@ -77,6 +77,17 @@ pub const HELD: &[Held] = &[
             (SELECT subject FROM sign_in_attempt WHERE store_id = $1 ORDER BY subject LIMIT $2)",
     },
     Held {
+        table: "form_value",
+        delete_some: "DELETE FROM form_value WHERE store_id = $1 AND (session_id, field_id) IN
+            (SELECT session_id, field_id FROM form_value WHERE store_id = $1
+             ORDER BY session_id, field_id LIMIT $2)",
+    },
+    Held {
+        table: "form_field",
+        delete_some: "DELETE FROM form_field WHERE store_id = $1 AND field_id IN
+            (SELECT field_id FROM form_field WHERE store_id = $1 ORDER BY field_id LIMIT $2)",
+    },
+    Held {
         table: "outbox",
         delete_some: "DELETE FROM outbox WHERE store_id = $1 AND event_id IN
             (SELECT event_id FROM outbox WHERE store_id = $1 ORDER BY event_id LIMIT $2)",

@@ -165,7 +165,7 @@ impl Cursors {
     pub fn new(
         window: &Window,
         count: usize,
-        ends: Option<(Value, Value)>,
+        ends: Option<(impl Serialize, impl Serialize)>,
         more: (bool, bool),
         sent: &str,
     ) -> Self {
@@ -189,8 +189,8 @@ impl Cursors {
     }
 }
 
-fn encode(cursor: &Value) -> String {
-    URL_SAFE_NO_PAD.encode(cursor.to_string())
+fn encode(cursor: &impl Serialize) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(cursor).unwrap_or_default())
 }
 
 /// The query as it was sent, without the page it asked for, ready for one more parameter.

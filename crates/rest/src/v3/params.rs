@@ -47,28 +47,21 @@ impl Params {
         self.query.items(name).map(within_bounds).transpose()
     }
 
-    /// The items of a list of integers; `None` if it is absent.
-    pub fn integers(&mut self, name: &str) -> Result<Option<Vec<i64>>, Failure> {
-        let Some(items) = self.texts(name)? else { return Ok(None) };
-        let integer = |item: String| {
-            item.trim().parse().map_err(|_| {
-                refuse(format!(
-                    "Query parameter \"{name}\" value may contain only integer values. For input string: \"{item}\"."
-                ))
-            })
-        };
-        items.into_iter().map(integer).collect::<Result<_, _>>().map(Some)
+    /// One text; `None` if it is absent.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        self.query.one(name)
     }
 
     /// One integer; `None` if it is absent.
     pub fn integer(&mut self, name: &str) -> Result<Option<i64>, Failure> {
         let Some(text) = self.query.one(name) else { return Ok(None) };
-        let number = text.trim().parse();
-        number.map(Some).map_err(|_| {
-            refuse(format!(
-                "Query parameter \"{name}\" value may contain only integer values. For input string: \"{text}\"."
-            ))
-        })
+        integer(name, &text).map(Some)
+    }
+
+    /// The items of a list of integers; `None` if it is absent.
+    pub fn integers(&mut self, name: &str) -> Result<Option<Vec<i64>>, Failure> {
+        let Some(items) = self.texts(name)? else { return Ok(None) };
+        items.iter().map(|item| integer(name, item)).collect::<Result<_, _>>().map(Some)
     }
 
     /// The items of a list of UUIDs; `None` if it is absent.
@@ -82,11 +75,6 @@ impl Params {
             })
         };
         items.into_iter().map(uuid).collect::<Result<_, _>>().map(Some)
-    }
-
-    /// One text; `None` if it is absent.
-    pub fn text(&mut self, name: &str) -> Option<String> {
-        self.query.one(name)
     }
 
     /// A moment, as a filter means it (ruling 13).
@@ -184,6 +172,15 @@ impl Params {
             names.join(", ")
         )))
     }
+}
+
+fn integer(name: &str, text: &str) -> Result<i64, Failure> {
+    let not = |_| {
+        refuse(format!(
+            "Query parameter \"{name}\" value may contain only integer values. For input string: \"{text}\"."
+        ))
+    };
+    text.trim().parse().map_err(not)
 }
 
 /// A query that cannot be understood, or asks for what cannot be.

@@ -28,7 +28,7 @@ on_each_engine! {
     /// observed.md 8.1, recorded 2016 to 2018; the slashes as recorded in 2013.
     async fn the_recorded_customer_is_answered_to_the_byte(service: Service) {
         service.set_clock(Timestamp::from_seconds(1_461_832_759));
-        service.meddle("UPDATE counter SET last = 20 WHERE store_id = (SELECT store_id FROM store WHERE hash = 'acme')").await;
+        service.meddle("UPDATE counter SET last = 20 WHERE name = 'customer' AND store_id = (SELECT store_id FROM store WHERE hash = 'acme')").await;
         let made = service
             .post(
                 "modify",
@@ -343,7 +343,7 @@ on_each_engine! {
         assert_eq!(answer.json(), whole, "{answer}");
         whole["id"] = json!(1);
         whole["date_created"] = json!("nonsense");
-        whole["form_fields"] = json!([{"name": "x", "value": "y"}]);
+        whole["form_fields"] = json!([]);
         whole["addresses"] = json!(5);
         whole["accepts_marketing"] = json!(true);
         whole["reset_pass_on_login"] = json!(true);

@@ -249,11 +249,27 @@ impl Monkey {
         )
     }
 
+    /// A definition, or a value of one, that may be good.
+    fn form_field(&self, is_value: bool) -> String {
+        let name = self.one(&["a", "b", "c"]);
+        if is_value {
+            let whose = self.one(&["customer_id", "customer_id", "address_id"]);
+            let value = self.value(1);
+            return format!(r#"[{{"{whose}":{},"name":"{name}","value":{value}}}]"#, self.below(9));
+        }
+        let kind = self.one(&["text", "numbers", "date"]);
+        let object = self.one(&["customer", "address"]);
+        format!(r#"[{{"name":"{name}","type":"{kind}","for":"{object}","x":{}}}]"#, self.value(1))
+    }
+
     /// Mostly what the handler would read, often not.
     fn body(&self, path: &str) -> String {
         if self.chance(50) {
             if path.contains("addresses") {
                 return self.address(path.contains("v2"));
+            }
+            if path.contains("form-field") {
+                return self.form_field(path.contains("values"));
             }
             return match (path.contains("consent"), path.contains("v2")) {
                 (true, _) => format!(r#"{{"allow":["essential"],"deny":[{}]}}"#, self.value(0)),
@@ -299,7 +315,7 @@ impl Monkey {
     }
 }
 
-const OPERATIONS: [(&str, &str); 32] = [
+const OPERATIONS: [(&str, &str); 38] = [
     ("GET", "/v3/customers"),
     ("GET", "/v3/customers"),
     ("GET", "/v2/customers"),
@@ -332,6 +348,12 @@ const OPERATIONS: [(&str, &str); 32] = [
     ("GET", "/v2/customers/1/addresses/ID"),
     ("PUT", "/v2/customers/1/addresses/ID"),
     ("DELETE", "/v2/customers/ID/addresses/1"),
+    ("GET", "/v3/customers/form-field-values"),
+    ("PUT", "/v3/customers/form-field-values"),
+    ("PUT", "/v3/customers/form-field-values"),
+    ("GET", "/stores/acme/custodia/form-fields"),
+    ("PUT", "/stores/acme/custodia/form-fields"),
+    ("DELETE", "/stores/acme/custodia/form-fields"),
 ];
 
 on_each_engine! {

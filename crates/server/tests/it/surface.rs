@@ -8,12 +8,15 @@ use serde_json::json;
 use testkit::{Answer, Ask, Service, on_each_engine};
 
 /// Operations that are ours, or that clients ask for though no published document has them.
-pub(crate) const EXTRAS: [&str; 16] = [
+pub(crate) const EXTRAS: [&str; 19] = [
     "PUT /stores/{}/custodia/customers/{}/password-hash",
     "PUT /stores/{}/custodia/customers/{}/stored-instruments/{}",
     "DELETE /stores/{}/custodia/customers/{}/stored-instruments/{}",
     "GET /stores/{}/custodia/channels",
     "PUT /stores/{}/custodia/channels/{}",
+    "GET /stores/{}/custodia/form-fields",
+    "PUT /stores/{}/custodia/form-fields",
+    "DELETE /stores/{}/custodia/form-fields",
     "GET /stores/{}/v2/store",
     "GET /stores/{}/v2/time",
     "GET /time",
@@ -94,6 +97,12 @@ fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
         }
         ("POST", Version::V3) => {
             json!([{"email": "new@example.com", "first_name": "A", "last_name": "B"}])
+        }
+        ("PUT", Version::V3) if path.contains("form-field-values") => {
+            json!([{"customer_id": 1, "name": "shirt_size", "value": "Large"}])
+        }
+        ("PUT", Version::Own) if path.contains("form-fields") => {
+            json!([{"name": "shirt_size", "type": "text"}])
         }
         ("PUT", Version::V3) if path.contains("consent") => json!({"allow": [], "deny": []}),
         ("PUT", Version::V3) if path.contains("settings") => {
@@ -540,7 +549,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 40;
+const MOST_MISSING: usize = 38;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {

@@ -1,0 +1,478 @@
+use kernel::{AddressId, CustomerId, FormFieldId, StoreId, Timestamp};
+use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value as Column, WriteTx};
+
+use super::{
+    filter::{Filter, Part, Place},
+    model::{self, Definition, Field, Kind, Object, Owner},
+};
+
+/// A value as its row has it: what it means, its field says.
+#[derive(Clone, Debug)]
+pub struct Raw {
+    pub place: Place,
+    pub owner: Owner,
+    pub text: String,
+}
+
+/// Every field that the store has, in the order of their ids.
+pub async fn fields(tx: &mut ReadTx, store: StoreId) -> Result<Vec<Field>> {
+    tx.query(SELECT)
+        .push("WHERE store_id = $1 AND removed_at = 0 ORDER BY field_id")
+        .bind(store)
+        .fetch_all()
+        .await
+}
+
+/// Those of these fields that the store has, in the order of their ids, held until the transaction ends.
+pub async fn lock(tx: &mut WriteTx, store: StoreId, ids: &[FormFieldId]) -> Result<Vec<Field>> {
+    let for_update = tx.for_update();
+    tx.query(SELECT)
+        .push("WHERE store_id = $1 AND removed_at = 0 AND field_id IN ")
+        .bind(store)
+        .push_list(ids.iter().copied())
+        .push(" ORDER BY field_id")
+        .push(for_update)
+        .fetch_all()
+        .await
+}
+
+/// The fields whose values are still being removed.
+pub async fn removed(tx: &mut ReadTx, store: StoreId) -> Result<Vec<FormFieldId>> {
+    let ids: Vec<(FormFieldId,)> = tx
+        .query("SELECT field_id FROM form_field WHERE store_id = $1 AND removed_at > 0 ORDER BY field_id")
+        .bind(store)
+        .fetch_all()
+        .await?;
+    Ok(ids.into_iter().map(|(id,)| id).collect())
+}
+
+/// Add a field, without values.
+pub async fn insert(tx: &mut WriteTx, store: StoreId, field: &Field) -> Result<()> {
+    tx.query(
+        "INSERT INTO form_field
+             (store_id, field_id, object, name, kind, required, choices, answers, removed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)",
+    )
+    .bind(store)
+    .bind(field.id)
+    .bind(field.definition.object())
+    .bind(field.definition.name())
+    .bind(field.definition.kind())
+    .bind(field.definition.is_required())
+    .bind(model::lines_of(field.definition.choices()))
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Write anew what of a field can change.
+pub async fn update(tx: &mut WriteTx, store: StoreId, field: &Field) -> Result<()> {
+    tx.query(
+        "UPDATE form_field SET required = $3, choices = $4 WHERE store_id = $1 AND field_id = $2",
+    )
+    .bind(store)
+    .bind(field.id)
+    .bind(field.definition.is_required())
+    .bind(model::lines_of(field.definition.choices()))
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// From now on the store has this field no more, though its values are still there.
+pub async fn remove(
+    tx: &mut WriteTx,
+    store: StoreId,
+    id: FormFieldId,
+    at: Timestamp,
+) -> Result<()> {
+    tx.query("UPDATE form_field SET removed_at = $3 WHERE store_id = $1 AND field_id = $2")
+        .bind(store)
+        .bind(id)
+        .bind(at)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Delete up to `most` values of a removed field; how many there were.
+pub async fn delete_some(
+    tx: &mut WriteTx,
+    store: StoreId,
+    id: FormFieldId,
+    most: i64,
+) -> Result<u64> {
+    tx.query(
+        "DELETE FROM form_value WHERE store_id = $1 AND field_id = $2 AND session_id IN
+             (SELECT session_id FROM form_value WHERE store_id = $1 AND field_id = $2
+              ORDER BY session_id LIMIT $3)",
+    )
+    .bind(store)
+    .bind(id)
+    .bind(most)
+    .execute()
+    .await
+}
+
+/// Hold a field that has been removed; whether it is still there.
+pub async fn lock_removed(tx: &mut WriteTx, store: StoreId, id: FormFieldId) -> Result<bool> {
+    let for_update = tx.for_update();
+    let found: Option<()> = tx
+        .query("SELECT field_id FROM form_field WHERE store_id = $1 AND field_id = $2 AND removed_at > 0")
+        .push(for_update)
+        .bind(store)
+        .bind(id)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Forget a removed field whose values are gone.
+pub async fn forget(tx: &mut WriteTx, store: StoreId, id: FormFieldId) -> Result<()> {
+    tx.query("DELETE FROM form_field WHERE store_id = $1 AND field_id = $2")
+        .bind(store)
+        .bind(id)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Count values in (or, below zero, out). The field is held by the caller.
+pub async fn count(tx: &mut WriteTx, store: StoreId, field: FormFieldId, more: i64) -> Result<()> {
+    tx.query("UPDATE form_field SET answers = answers + $3 WHERE store_id = $1 AND field_id = $2")
+        .bind(store)
+        .bind(field)
+        .bind(more)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// The values of these customers' own.
+pub async fn of_customers(tx: &mut ReadTx, store: StoreId, ids: &[CustomerId]) -> Result<Vec<Raw>> {
+    tx.query(VALUES)
+        .push(" WHERE store_id = $1 AND address_id = 0 AND customer_id IN ")
+        .bind(store)
+        .push_list(ids.iter().copied())
+        .push(" ORDER BY customer_id, field_id")
+        .fetch_all()
+        .await
+}
+
+/// The values of these addresses.
+pub async fn of_addresses(tx: &mut ReadTx, store: StoreId, ids: &[AddressId]) -> Result<Vec<Raw>> {
+    tx.query(VALUES)
+        .push(" WHERE store_id = $1 AND address_id > 0 AND address_id IN ")
+        .bind(store)
+        .push_list(ids.iter().copied())
+        .push(" ORDER BY address_id, field_id")
+        .fetch_all()
+        .await
+}
+
+/// One part of the values that match, in the order of their places. `fields` are those that the filter means.
+pub async fn list(
+    tx: &mut ReadTx,
+    store: StoreId,
+    filter: &Filter,
+    fields: Option<&[FormFieldId]>,
+    part: Part,
+    limit: i64,
+) -> Result<Vec<Raw>> {
+    let mut rows: Vec<Raw> = listing(tx, store, filter, fields, part, limit).fetch_all().await?;
+    if matches!(part, Part::Before(_)) {
+        rows.reverse();
+    }
+    Ok(rows)
+}
+
+fn listing<'t>(
+    tx: &'t mut ReadTx,
+    store: StoreId,
+    filter: &Filter,
+    fields: Option<&[FormFieldId]>,
+    part: Part,
+    limit: i64,
+) -> Query<'t, Reads> {
+    let query = tx.query(VALUES).push(" WHERE store_id = $1").bind(store);
+    let query = narrowed(query, filter, fields);
+    let place = |query: Query<'t, Reads>, beyond: &'static str, place: Place| {
+        query.push(beyond).push_bind(place.session).push(", ").push_bind(place.field).push(")")
+    };
+    // An owner leads to a few values, which are sorted: the order is written so that no index can give it, or
+    // SQLite, without statistics, would walk the whole store in order.
+    let sorts = filter.names_owner();
+    let query = match part {
+        Part::Offset(_) => query,
+        Part::After(at) => place(query, if sorts { AFTER_SORTED } else { AFTER }, at),
+        Part::Before(at) => place(query, if sorts { BEFORE_SORTED } else { BEFORE }, at),
+    };
+    let query = query.push(match (part, sorts) {
+        (Part::Before(_), false) => " ORDER BY session_id DESC, field_id DESC LIMIT ",
+        (Part::Before(_), true) => " ORDER BY session_id + 0 DESC, field_id + 0 DESC LIMIT ",
+        (_, false) => " ORDER BY session_id, field_id LIMIT ",
+        (_, true) => " ORDER BY session_id + 0, field_id + 0 LIMIT ",
+    });
+    let query = query.push_bind(limit);
+    match part {
+        Part::Offset(offset) => query.push(" OFFSET ").push_bind(offset),
+        Part::After(_) | Part::Before(_) => query,
+    }
+}
+
+/// How many values of one owner match.
+pub async fn count_matching(
+    tx: &mut ReadTx,
+    store: StoreId,
+    filter: &Filter,
+    fields: Option<&[FormFieldId]>,
+) -> Result<i64> {
+    let query = tx.query("SELECT COUNT(*) FROM form_value WHERE store_id = $1").bind(store);
+    let (count,) = narrowed(query, filter, fields).fetch_one().await?;
+    Ok(count)
+}
+
+/// One field leads to its rows in their order; of several, those of others are passed over on the way.
+fn narrowed<'t>(
+    mut query: Query<'t, Reads>,
+    filter: &Filter,
+    fields: Option<&[FormFieldId]>,
+) -> Query<'t, Reads> {
+    if let Some(customer) = filter.customer {
+        query = query.push(" AND address_id = 0 AND customer_id = ").push_bind(customer);
+    }
+    if let Some(address) = filter.address {
+        query = query.push(" AND address_id > 0 AND address_id = ").push_bind(address);
+    }
+    match fields {
+        None => query,
+        Some([field]) => query.push(" AND field_id = ").push_bind(*field),
+        Some(fields) => query.push(" AND field_id + 0 IN ").push_list(fields.iter().copied()),
+    }
+}
+
+/// Keep a value, in the place of the one that was there.
+pub async fn put(
+    tx: &mut WriteTx,
+    store: StoreId,
+    place: Place,
+    owner: Owner,
+    text: &str,
+) -> Result<()> {
+    tx.query(
+        "INSERT INTO form_value (store_id, session_id, field_id, customer_id, address_id, value)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (store_id, session_id, field_id) DO UPDATE SET value = excluded.value",
+    )
+    .bind(store)
+    .bind(place.session)
+    .bind(place.field)
+    .bind(owner.customer)
+    .bind(address_column(owner))
+    .bind(text)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Take a value away.
+pub async fn delete(tx: &mut WriteTx, store: StoreId, place: Place) -> Result<()> {
+    tx.query("DELETE FROM form_value WHERE store_id = $1 AND session_id = $2 AND field_id = $3")
+        .bind(store)
+        .bind(place.session)
+        .bind(place.field)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Of which fields these customers and their addresses have values, and how many, in the order of the fields.
+pub async fn tally_of_customers(
+    tx: &mut ReadTx,
+    store: StoreId,
+    ids: &[CustomerId],
+) -> Result<Vec<(FormFieldId, i64)>> {
+    tallied(
+        tx.query("SELECT field_id, COUNT(*) AS answers FROM form_value WHERE store_id = $1")
+            .bind(store)
+            .push(" AND customer_id IN ")
+            .push_list(ids.iter().copied()),
+    )
+    .await
+}
+
+/// The same of addresses.
+pub async fn tally_of_addresses(
+    tx: &mut ReadTx,
+    store: StoreId,
+    ids: &[AddressId],
+) -> Result<Vec<(FormFieldId, i64)>> {
+    tallied(
+        tx.query("SELECT field_id, COUNT(*) AS answers FROM form_value WHERE store_id = $1")
+            .bind(store)
+            .push(" AND address_id > 0 AND address_id IN ")
+            .push_list(ids.iter().copied()),
+    )
+    .await
+}
+
+async fn tallied(query: Query<'_, Reads>) -> Result<Vec<(FormFieldId, i64)>> {
+    let tallies: Vec<Tally> =
+        query.push(" GROUP BY field_id ORDER BY field_id").fetch_all().await?;
+    Ok(tallies.into_iter().map(|Tally(field, answers)| (field, answers)).collect())
+}
+
+struct Tally(FormFieldId, i64);
+
+impl FromRow for Tally {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("field_id")?, row.get("answers")?))
+    }
+}
+
+/// Delete the values of these customers and of their addresses.
+pub async fn delete_of_customers(
+    tx: &mut WriteTx,
+    store: StoreId,
+    ids: &[CustomerId],
+) -> Result<()> {
+    tx.query("DELETE FROM form_value WHERE store_id = $1 AND customer_id IN ")
+        .bind(store)
+        .push_list(ids.iter().copied())
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Delete the values of these addresses.
+pub async fn delete_of_addresses(
+    tx: &mut WriteTx,
+    store: StoreId,
+    ids: &[AddressId],
+) -> Result<()> {
+    tx.query("DELETE FROM form_value WHERE store_id = $1 AND address_id > 0 AND address_id IN ")
+        .bind(store)
+        .push_list(ids.iter().copied())
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// What a [`Field`] is read from; every use goes on with `WHERE store_id = $1`.
+const SELECT: &str = "
+    SELECT field_id, object, name, kind, required, choices, answers
+    FROM form_field ";
+
+/// What a [`Raw`] is read from; every use goes on with `WHERE store_id = $1`.
+const VALUES: &str = "SELECT session_id, field_id, customer_id, address_id, value FROM form_value";
+
+const AFTER: &str = " AND (session_id, field_id) > (";
+const BEFORE: &str = " AND (session_id, field_id) < (";
+const AFTER_SORTED: &str = " AND (session_id + 0, field_id + 0) > (";
+const BEFORE_SORTED: &str = " AND (session_id + 0, field_id + 0) < (";
+
+fn address_column(owner: Owner) -> i64 {
+    owner.address.map_or(0, |AddressId(id)| id)
+}
+
+impl FromRow for Field {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let choices: String = row.get("choices")?;
+        let definition = Definition::new(
+            row.get("object")?,
+            row.get("name")?,
+            row.get("kind")?,
+            row.get("required")?,
+            model::from_lines(&choices),
+        );
+        Ok(Self {
+            id: row.get("field_id")?,
+            definition: definition.map_err(|error| sql::Error::column("choices", error))?,
+            answers: row.get("answers")?,
+        })
+    }
+}
+
+impl FromRow for Raw {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let address: i64 = row.get("address_id")?;
+        Ok(Self {
+            place: Place { session: row.get("session_id")?, field: row.get("field_id")? },
+            owner: Owner {
+                customer: row.get("customer_id")?,
+                address: (address > 0).then_some(AddressId(address)),
+            },
+            text: row.get("value")?,
+        })
+    }
+}
+
+impl Column for Object {
+    type Repr = String;
+
+    fn into_repr(self) -> String {
+        self.name().to_owned()
+    }
+
+    fn from_repr(repr: String) -> Result<Self, String> {
+        repr.parse().map_err(|_| "no such object".to_owned())
+    }
+}
+
+impl Column for Kind {
+    type Repr = String;
+
+    fn into_repr(self) -> String {
+        self.name().to_owned()
+    }
+
+    fn from_repr(repr: String) -> Result<Self, String> {
+        repr.parse().map_err(|_| "no such kind".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sql::Db;
+
+    use super::*;
+
+    const BEYOND: Place = Place { session: 1, field: FormFieldId(1) };
+
+    /// Check the plan that SQLite makes, without statistics, for each part: where it enters, and that nothing is
+    /// sorted unless the values are those of one owner.
+    async fn check(filter: Filter, fields: Option<&[FormFieldId]>, entered: &str) {
+        let place = tempfile::tempdir().unwrap();
+        let db = Db::connect(&format!("sqlite:{}", place.path().join("plans.db").display()))
+            .await
+            .unwrap();
+        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
+        for part in [Part::Offset(0), Part::After(BEYOND), Part::Before(BEYOND)] {
+            let plan = async |tx: &mut ReadTx| {
+                listing(tx, StoreId(1), &filter, fields, part, 50).plan().await
+            };
+            let plan = db.read(plan).await.unwrap().join("; ");
+            assert!(plan.contains(entered), "{part:?}: {plan}");
+            assert!(filter.names_owner() || !plan.contains("TEMP B-TREE"), "{part:?}: {plan}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_owner_leads_to_its_values_and_otherwise_an_index_gives_the_order() {
+        let fields = [FormFieldId(1), FormFieldId(2)];
+        let owner = Filter { customer: Some(CustomerId(1)), ..Filter::default() };
+        let entered = "form_value_by_owner (store_id=? AND customer_id=? AND address_id=?";
+        check(owner.clone(), None, entered).await;
+        check(owner, Some(&fields), entered).await;
+        let owner = Filter { address: Some(AddressId(1)), ..Filter::default() };
+        check(owner, Some(&fields), "form_value_by_address (store_id=? AND address_id=?").await;
+        check(Filter::default(), None, "form_value_1 (store_id=?").await;
+        check(Filter::default(), Some(&fields), "form_value_1 (store_id=?").await;
+        check(
+            Filter::default(),
+            Some(&fields[..1]),
+            "form_value_by_field (store_id=? AND field_id=?",
+        )
+        .await;
+    }
+}

@@ -1,0 +1,228 @@
+//! Values within the transaction of whoever owns them. The caller holds the customers meant; the definitions
+//! are held here, after them and in the order of their ids. Whoever removes a field holds its definition alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kernel::{AddressId, CustomerId, Error, FormFieldId, Result, StoreId, Violations};
+use sql::{ReadTx, WriteTx};
+
+use super::{
+    filter::Place,
+    model::{Answer, Entry, Field, Object, Owner, Value},
+    rows::{self, Raw},
+};
+use crate::counters::rows::{self as counters, Counter};
+
+/// The values of these customers' own; every one of them is named, also who has none.
+pub async fn of_customers(
+    tx: &mut ReadTx,
+    store: StoreId,
+    ids: &[CustomerId],
+) -> Result<BTreeMap<CustomerId, Vec<Answer>>> {
+    let raw = rows::of_customers(tx, store, ids).await?;
+    let mut answers: BTreeMap<_, _> = ids.iter().map(|id| (*id, Vec::new())).collect();
+    for answer in understood(tx, store, raw).await? {
+        answers.entry(answer.owner.customer).or_default().push(answer);
+    }
+    Ok(answers)
+}
+
+/// The values of these addresses; every one of them is named, also which has none.
+pub async fn of_addresses(
+    tx: &mut ReadTx,
+    store: StoreId,
+    ids: &[AddressId],
+) -> Result<BTreeMap<AddressId, Vec<Answer>>> {
+    let mut raw = Vec::new();
+    // A page of customers shows more addresses than one statement takes.
+    for some in ids.chunks(1_000) {
+        raw.extend(rows::of_addresses(tx, store, some).await?);
+    }
+    let mut answers: BTreeMap<_, _> = ids.iter().map(|id| (*id, Vec::new())).collect();
+    for answer in understood(tx, store, raw).await? {
+        if let Some(address) = answer.owner.address {
+            answers.entry(address).or_default().push(answer);
+        }
+    }
+    Ok(answers)
+}
+
+/// Rows with the names of their fields; values of a field that has been removed are left out.
+pub async fn understood(tx: &mut ReadTx, store: StoreId, raw: Vec<Raw>) -> Result<Vec<Answer>> {
+    if raw.is_empty() {
+        return Ok(Vec::new());
+    }
+    let fields = rows::fields(tx, store).await?;
+    let fields: BTreeMap<FormFieldId, &Field> =
+        fields.iter().map(|field| (field.id, field)).collect();
+    let understand = |Raw { place, owner, text }| {
+        let definition = &fields.get(&place.field)?.definition;
+        let value = Value::from_column(definition.kind(), text);
+        Some(Answer { place, owner, name: definition.name().to_owned(), value })
+    };
+    Ok(raw.into_iter().filter_map(understand).collect())
+}
+
+/// Set values, all or none; whose there are other values now. Of several rows of a request only the first at
+/// fault is told; where one field is named twice, the later word counts.
+pub async fn set(
+    tx: &mut WriteTx,
+    store: StoreId,
+    entries: &[Entry<'_>],
+) -> Result<BTreeSet<Owner>> {
+    if entries.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let fields = held(tx, store, entries).await?;
+    let wanted = judged(&fields, entries)?;
+    let kept = kept(tx, store, &wanted).await?;
+    let mut different = BTreeSet::new();
+    let mut tally: BTreeMap<FormFieldId, i64> = BTreeMap::new();
+    let mut changes = Vec::new();
+    for ((owner, field), value) in wanted {
+        let text = value.as_ref().map(Value::to_column);
+        let before = kept.get(&owner).and_then(|answers| answers.get(&field));
+        if before.map(|raw| &raw.text) != text.as_ref() {
+            different.insert(owner);
+            *tally.entry(field).or_default() +=
+                i64::from(text.is_some()) - i64::from(before.is_some());
+            changes.push((owner, field, text));
+        }
+    }
+    let mut sessions: BTreeMap<Owner, i64> = kept
+        .iter()
+        .filter_map(|(owner, answers)| Some((*owner, answers.values().next()?.place.session)))
+        .collect();
+    for (field, more) in tally.into_iter().filter(|(_, more)| *more != 0) {
+        rows::count(tx, store, field, more).await?;
+    }
+    open_sessions(tx, store, &different, &mut sessions).await?;
+    for (owner, field, text) in changes {
+        let place = Place { session: sessions[&owner], field };
+        match text {
+            Some(text) => rows::put(tx, store, place, owner, &text).await?,
+            None => rows::delete(tx, store, place).await?,
+        }
+    }
+    Ok(different)
+}
+
+/// Delete the values of customers that are about to go, and of their addresses.
+pub async fn forget_customers(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Result<()> {
+    let tally = rows::tally_of_customers(tx, store, ids).await?;
+    if discounted(tx, store, tally).await? {
+        rows::delete_of_customers(tx, store, ids).await?;
+    }
+    Ok(())
+}
+
+/// Delete the values of addresses that are about to go.
+pub async fn forget_addresses(tx: &mut WriteTx, store: StoreId, ids: &[AddressId]) -> Result<()> {
+    let tally = rows::tally_of_addresses(tx, store, ids).await?;
+    if discounted(tx, store, tally).await? {
+        rows::delete_of_addresses(tx, store, ids).await?;
+    }
+    Ok(())
+}
+
+/// Count values out of their fields, which holds those; whether there were any.
+async fn discounted(
+    tx: &mut WriteTx,
+    store: StoreId,
+    tally: Vec<(FormFieldId, i64)>,
+) -> Result<bool> {
+    let any = !tally.is_empty();
+    for (field, answers) in tally {
+        rows::count(tx, store, field, -answers).await?;
+    }
+    Ok(any)
+}
+
+/// The fields that are named, held until the transaction ends.
+async fn held(
+    tx: &mut WriteTx,
+    store: StoreId,
+    entries: &[Entry<'_>],
+) -> Result<BTreeMap<(Object, String), Field>> {
+    let named: BTreeSet<(Object, &str)> =
+        entries.iter().map(|entry| (entry.owner.object(), entry.said.name.as_str())).collect();
+    let known = rows::fields(tx, store).await?;
+    let is_named =
+        |field: &&Field| named.contains(&(field.definition.object(), field.definition.name()));
+    let ids: Vec<FormFieldId> = known.iter().filter(is_named).map(|field| field.id).collect();
+    // Read again: meanwhile one may have been removed, or may have other choices.
+    let fields = rows::lock(tx, store, &ids).await?;
+    let by_name =
+        |field: Field| ((field.definition.object(), field.definition.name().to_owned()), field);
+    Ok(fields.into_iter().map(by_name).collect())
+}
+
+/// What each field of each owner is to hold; `None` is nothing.
+type Wanted = BTreeMap<(Owner, FormFieldId), Option<Value>>;
+
+fn judged(fields: &BTreeMap<(Object, String), Field>, entries: &[Entry<'_>]) -> Result<Wanted> {
+    let mut wanted = Wanted::new();
+    let mut faults = Violations::default();
+    let mut row = 0;
+    for entry in entries {
+        if !faults.is_empty() && entry.row != row {
+            break;
+        }
+        row = entry.row;
+        let object = entry.owner.object();
+        let Some(field) = fields.get(&(object, entry.said.name.clone())) else {
+            faults.add(
+                format!("{}.name", entry.path),
+                format!("no such {} form field", object.name()),
+            );
+            continue;
+        };
+        match field.definition.accept(&entry.said.value) {
+            Ok(value) => drop(wanted.insert((entry.owner, field.id), value)),
+            Err(rule) => faults.add(format!("{}.value", entry.path), rule),
+        }
+    }
+    faults.or(wanted)
+}
+
+/// What the owners have now, by field.
+async fn kept(
+    tx: &mut WriteTx,
+    store: StoreId,
+    wanted: &Wanted,
+) -> Result<BTreeMap<Owner, BTreeMap<FormFieldId, Raw>>> {
+    let owners: BTreeSet<Owner> = wanted.keys().map(|(owner, _)| *owner).collect();
+    let customers: Vec<CustomerId> =
+        owners.iter().filter(|owner| owner.address.is_none()).map(|owner| owner.customer).collect();
+    let addresses: Vec<AddressId> = owners.iter().filter_map(|owner| owner.address).collect();
+    let mut kept: BTreeMap<Owner, BTreeMap<FormFieldId, Raw>> = BTreeMap::new();
+    let mut raw = Vec::new();
+    if !customers.is_empty() {
+        raw = rows::of_customers(tx, store, &customers).await?;
+    }
+    if !addresses.is_empty() {
+        raw.extend(rows::of_addresses(tx, store, &addresses).await?);
+    }
+    for raw in raw {
+        kept.entry(raw.owner).or_default().insert(raw.place.field, raw);
+    }
+    Ok(kept)
+}
+
+/// Give a session to each owner that has none.
+async fn open_sessions(
+    tx: &mut WriteTx,
+    store: StoreId,
+    owners: &BTreeSet<Owner>,
+    sessions: &mut BTreeMap<Owner, i64>,
+) -> Result<()> {
+    let new: Vec<Owner> =
+        owners.iter().filter(|owner| !sessions.contains_key(owner)).copied().collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let count = i64::try_from(new.len()).map_err(Error::internal)?;
+    let first = counters::take(tx, store, Counter::FormSession, count).await?;
+    sessions.extend(new.into_iter().zip(first.ok_or(Error::NotFound("store"))?..));
+    Ok(())
+}
