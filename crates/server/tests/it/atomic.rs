@@ -65,7 +65,7 @@ on_each_engine! {
         let answer = service.post("modify", V3, json!([person("a@b.c"), person("b@b.c")])).await;
         let lines = service.texts("SELECT a.request_id || ' ' || CAST(a.at AS TEXT) || ' ' || c.scopes AS line
              FROM audit a JOIN account c ON c.account_id = a.account_id AND c.store_id = a.store_id ORDER BY a.audit_id").await;
-        let line = format!("{} 1717243205000000 store_v2_customers", answer.header("x-request-id"));
+        let line = format!("{} 1717243205000000 store_v2_customers store_stored_payment_instruments", answer.header("x-request-id"));
         assert_eq!(lines, [line.clone(), line]);
         let at = service.texts("SELECT CAST(created_at AS TEXT) || ' ' || CAST(subject AS TEXT) AS line FROM outbox ORDER BY event_id").await;
         assert_eq!(at, ["1717243205000000 1", "1717243205000000 2"]);
