@@ -34,13 +34,13 @@ impl Counter {
     const ALL: [Self; 10] = [
         Self::Customer,
         Self::Address,
+        Self::CustomerGroup,
+        Self::Channel,
+        Self::FormField,
         Self::Subscriber,
         Self::Wishlist,
         Self::WishlistItem,
-        Self::CustomerGroup,
-        Self::Channel,
         Self::SignIn,
-        Self::FormField,
         Self::FormSession,
     ];
 

@@ -12,8 +12,7 @@ pub async fn hash(app: &App, password: Password) -> Result<String> {
     app.labour.run(move || hash_with(&password, &salt)).await?
 }
 
-/// What came of checking a password.
-#[derive(Debug)]
+/// What came of checking a password. Without `Debug`: nothing prints a hash.
 pub struct Checked {
     pub is_right: bool,
     /// Our own hash of a password that was right against one from elsewhere.

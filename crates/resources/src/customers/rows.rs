@@ -54,18 +54,19 @@ pub async fn lock_members(
 /// are bound to channels.
 pub async fn would_meet(tx: &mut ReadTx, store: StoreId, channel: ChannelId) -> Result<bool> {
     let meeting: Option<()> = tx
-        .query(
-            "SELECT c.customer_id FROM customer c JOIN customer g
-                 ON g.store_id = c.store_id AND g.email_key = c.email_key AND g.channel_ids IS NULL
-             WHERE c.store_id = $1 AND c.channel_ids IS NOT NULL
-                 AND (' ' || c.channel_ids || ' ') LIKE $2 LIMIT 1",
-        )
+        .query(WOULD_MEET)
         .bind(store)
         .bind(format!("% {} %", channel.0))
         .fetch_optional()
         .await?;
     Ok(meeting.is_some())
 }
+
+const WOULD_MEET: &str = "
+    SELECT c.customer_id FROM customer c JOIN customer g
+        ON g.store_id = c.store_id AND g.email_key = c.email_key AND g.channel_ids IS NULL
+    WHERE c.store_id = $1 AND c.channel_ids IS NOT NULL
+        AND (' ' || c.channel_ids || ' ') LIKE $2 LIMIT 1";
 
 /// Every customer of the store whose address folds to one of these keys.
 pub async fn with_email_keys(
@@ -678,6 +679,29 @@ mod tests {
         let last_names = Filter { texts: texts(Text::LastNameKey), ..Filter::default() };
         check(last_names, |_, _| vec!["customer_by_last_name (store_id=? AND last_name_key=?)"])
             .await;
+    }
+
+    #[tokio::test]
+    async fn members_are_found_by_their_group_and_the_bound_by_their_channels() {
+        let place = tempfile::tempdir().unwrap();
+        let address = format!("sqlite:{}", place.path().join("plans.db").display());
+        let db = Db::connect(&address).await.unwrap();
+        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
+        let filter = Filter { groups: Some(vec![GroupId(7)]), ..Filter::default() };
+        let order = Order { by: Key::Id, descending: true };
+        let work = async |tx: &mut ReadTx| {
+            listing(tx, StoreId(1), &filter, order, &Part::Offset(0), 50).plan().await
+        };
+        let plan = db.read(work).await.unwrap().join("; ");
+        assert!(plan.contains("customer_by_group (store_id=? AND customer_group_id=?)"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        let work = async |tx: &mut ReadTx| {
+            let query = tx.query(WOULD_MEET).bind(StoreId(1)).bind("% 7 %");
+            query.plan().await
+        };
+        let plan = db.read(work).await.unwrap().join("; ");
+        assert!(plan.contains("customer_with_channels"), "{plan}");
+        assert!(plan.contains("customer_by_email (store_id=? AND email_key=?)"), "{plan}");
     }
 
     #[tokio::test]

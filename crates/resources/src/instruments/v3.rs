@@ -42,7 +42,7 @@ pub(super) struct InstrumentBody {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Details {
-    Card(Card),
+    Card(Box<Card>),
     PayPalAccount(PayPalAccount),
     BankAccount(BankAccount),
 }
@@ -88,7 +88,7 @@ impl InstrumentBody {
     pub(super) fn new(instrument: Instrument) -> Result<Self> {
         let text = instrument.details.as_str();
         let details = match instrument.kind {
-            Kind::Card => serde_json::from_str(text).map(Details::Card),
+            Kind::Card => serde_json::from_str(text).map(|card| Details::Card(Box::new(card))),
             Kind::PayPalAccount => serde_json::from_str(text).map(Details::PayPalAccount),
             Kind::BankAccount => serde_json::from_str(text).map(Details::BankAccount),
         };

@@ -73,9 +73,8 @@ async fn hold(tx: &mut WriteTx, caller: &Caller, said: &Said) -> Result<()> {
     if said.global_logins.is_some() {
         counters::hold(tx, caller.store, Counter::Customer).await?.ok_or(GONE)?;
     }
-    if said.groups().next().is_some() {
-        counters::share(tx, caller.store, Counter::CustomerGroup).await?.ok_or(GONE)?;
-    }
+    // Also where none is named: a group that goes meanwhile must not be written back.
+    counters::share(tx, caller.store, Counter::CustomerGroup).await?.ok_or(GONE)?;
     counters::hold(tx, caller.store, Counter::Channel).await?.ok_or(GONE)
 }
 

@@ -107,6 +107,7 @@ fn group(value: &Value) -> Read<GroupId> {
 }
 
 /// A member for which `null` means something: `Some(None)`.
+#[expect(clippy::option_option, reason = "as `Fields::nullable` has it")]
 fn nullable<T>(
     object: &Value,
     name: &str,

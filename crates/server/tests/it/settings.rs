@@ -170,6 +170,29 @@ on_each_engine! {
         assert_eq!(joined(&service, "a@b.c", 1).await, 2);
     }
 
+    async fn no_settings_name_a_group_that_goes_while_they_are_changed(service: Service) {
+        for round in 1..=10_i64 {
+            let made = service.post("modify", "/v2/customer_groups", json!({"name": "G"})).await;
+            assert_eq!(made.json()["id"], round);
+            service.put("modify", STORES, default_group(Some(round))).await;
+            let requests = (0..9_i64).map(|n| {
+                let service = service.clone();
+                async move {
+                    match n {
+                        4 => service.delete("modify", &format!("/v2/customer_groups/{round}")).await,
+                        5 | 8 => service.put("modify", FIRST, default_group(Some(round))).await,
+                        _ => service.put("modify", STORES, json!({"privacy_settings": {"policy_url": format!("{round} {n}")}})).await,
+                    }
+                }
+            });
+            for answer in at_once(requests).await {
+                assert!(answer.status < 500, "{answer}");
+            }
+            let left = "SELECT COUNT(*) FROM customer_settings WHERE default_group_id <> 0 OR guest_group_id <> 0";
+            assert_eq!(service.number(left).await, 0, "round {round}");
+        }
+    }
+
     /// Ruling 16, by each channel's own setting.
     async fn which_accounts_may_share_an_address_follows_from_who_lets_everybody_in(
         service: Service,
