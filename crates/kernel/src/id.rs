@@ -29,6 +29,10 @@ id! {
     WishlistId,
     /// An item of a wishlist: numbered per store from 1, never used twice.
     WishlistItemId,
+    /// A segment within a store, as rows refer to it: in the order of making. The wire shows a UUID.
+    SegmentNumber,
+    /// A shopper profile within a store, as rows refer to it: in the order of making. The wire shows a UUID.
+    ProfileNumber,
 }
 
 /// Draws the 64-bit, time-ordered numbers of events and audit lines.

@@ -17,8 +17,8 @@ pub use self::{
     chance::{Chance, SeededChance, SystemChance},
     error::{Error, Result, Violations},
     id::{
-        AccountId, ChannelId, CustomerId, EventIds, GroupId, StoreId, SubscriberId, WishlistId,
-        WishlistItemId,
+        AccountId, ChannelId, CustomerId, EventIds, GroupId, ProfileNumber, SegmentNumber, StoreId,
+        SubscriberId, WishlistId, WishlistItemId,
     },
     money::Money,
     scope::{Grants, Scope},

@@ -211,7 +211,7 @@ macro_rules! numbers {
 }
 
 numbers!(StoreId, CustomerId, AccountId, ChannelId, GroupId, Timestamp, Money);
-numbers!(SubscriberId, WishlistId, WishlistItemId);
+numbers!(SubscriberId, WishlistId, WishlistItemId, SegmentNumber, ProfileNumber);
 
 /// Kept as it is written.
 impl Value for kernel::Uuid {

@@ -13,10 +13,21 @@ pub enum Counter {
     Wishlist,
     /// Items of wishlists.
     WishlistItem,
+    /// Segments. Its row also stands for their names and for who is in them.
+    Segment,
+    /// Shopper profiles.
+    ShopperProfile,
 }
 
 impl Counter {
-    const ALL: [Self; 4] = [Self::Customer, Self::Subscriber, Self::Wishlist, Self::WishlistItem];
+    const ALL: [Self; 6] = [
+        Self::Customer,
+        Self::Subscriber,
+        Self::Wishlist,
+        Self::WishlistItem,
+        Self::Segment,
+        Self::ShopperProfile,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -24,6 +35,8 @@ impl Counter {
             Self::Subscriber => "subscriber",
             Self::Wishlist => "wishlist",
             Self::WishlistItem => "wishlist_item",
+            Self::Segment => "segment",
+            Self::ShopperProfile => "profile",
         }
     }
 }

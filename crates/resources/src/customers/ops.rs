@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{CustomerId, Error, Result, StoreId, Timestamp};
+use kernel::{CustomerId, Error, Result, StoreId, Timestamp, Uuid};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -12,8 +12,9 @@ use super::{
 use crate::{
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
+    memberships,
     outbox::{self, model::Event},
-    wishlists,
+    segments, shopper_profiles, wishlists,
 };
 
 /// Some rows of a list, and what is known of the rest.
@@ -24,6 +25,22 @@ pub struct Listing {
     pub total: Option<i64>,
     /// Whether there are rows before these, and after them.
     pub more: (bool, bool),
+    pub belongings: Belongings,
+}
+
+/// What of that which belongs to customers is wanted beside them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    pub shopper_profile: bool,
+    pub segments: bool,
+}
+
+/// What belongs to the customers of a list, each part there only when it was wanted. Who has nothing of a part
+/// is not in it.
+#[derive(Debug, Default)]
+pub struct Belongings {
+    pub shopper_profiles: Option<BTreeMap<CustomerId, Uuid>>,
+    pub segments: Option<BTreeMap<CustomerId, Vec<Uuid>>>,
 }
 
 /// The customer of this id.
@@ -33,7 +50,8 @@ pub async fn find(app: &App, caller: &Caller, id: CustomerId) -> Result<Customer
         .await
 }
 
-/// Part of the customers that match, at most `limit`. A cursor whose row is gone is `NotFound`.
+/// Part of the customers that match, at most `limit`, and what is wanted of their belongings. A cursor whose
+/// row is gone is `NotFound`.
 pub async fn list(
     app: &App,
     caller: &Caller,
@@ -41,8 +59,13 @@ pub async fn list(
     order: Order,
     part: &Part,
     limit: i64,
+    wanted: Wanted,
 ) -> Result<Listing> {
-    let work = async |tx: &mut ReadTx| list_in(tx, caller.store, filter, order, part, limit).await;
+    let work = async |tx: &mut ReadTx| {
+        let listing = list_in(tx, caller.store, filter, order, part, limit).await?;
+        let belongings = belongings(tx, caller.store, &listing.customers, wanted).await?;
+        Ok::<_, Error>(Listing { belongings, ..listing })
+    };
     if is_short(filter, part) { app.db.snapshot(work).await } else { app.db.scan(work).await }
 }
 
@@ -185,7 +208,27 @@ async fn list_in(
         Part::Before(_) if beyond => drop(customers.remove(0)),
         _ => customers.truncate(usize::try_from(limit).unwrap_or(usize::MAX)),
     }
-    Ok(Listing { customers, total, more })
+    Ok(Listing { customers, total, more, belongings: Belongings::default() })
+}
+
+/// What is wanted of that which belongs to these customers, a statement a part.
+async fn belongings(
+    tx: &mut ReadTx,
+    store: StoreId,
+    customers: &[Customer],
+    wanted: Wanted,
+) -> Result<Belongings> {
+    let ids: Vec<CustomerId> = customers.iter().map(|customer| customer.id).collect();
+    let mut belongings = Belongings::default();
+    if wanted.shopper_profile {
+        let profiles = shopper_profiles::rows::of_customers(tx, store, &ids).await?;
+        let profiles = profiles.into_iter().map(|profile| (profile.customer, profile.id));
+        belongings.shopper_profiles = Some(profiles.collect());
+    }
+    if wanted.segments {
+        belongings.segments = Some(memberships::rows::segment_ids_of(tx, store, &ids).await?);
+    }
+    Ok(belongings)
 }
 
 /// The place with the name of its customer, which no cursor carries (ruling 12).
@@ -275,6 +318,7 @@ async fn delete_in(
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
     delete_wishlists(tx, caller.store, &gone).await?;
+    delete_profiles(tx, caller.store, &gone).await?;
     for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {
         outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerDeleted(*id), now)
             .await?;
@@ -291,6 +335,23 @@ async fn delete_wishlists(tx: &mut WriteTx, store: StoreId, gone: &[CustomerId])
         counters::discount(tx, store, Counter::WishlistItem, items).await?;
     }
     Ok(())
+}
+
+/// The shopper profiles of customers that are being deleted go with them, out of every segment. The customers
+/// are held, so nobody can make them one meanwhile.
+async fn delete_profiles(tx: &mut WriteTx, store: StoreId, gone: &[CustomerId]) -> Result<()> {
+    let profiles = shopper_profiles::rows::of_customers(tx, store, gone).await?;
+    if profiles.is_empty() {
+        return Ok(());
+    }
+    counters::hold(tx, store, Counter::Segment).await?.ok_or(Error::NotFound("store"))?;
+    let profiles: Vec<_> = profiles.iter().map(|profile| profile.number).collect();
+    for (times, left) in memberships::rows::delete_of(tx, store, &profiles).await? {
+        segments::rows::count_members(tx, store, &left, -times).await?;
+    }
+    let count = shopper_profiles::rows::delete(tx, store, &profiles).await?;
+    let count = i64::try_from(count).map_err(Error::internal)?;
+    Ok(counters::discount(tx, store, Counter::ShopperProfile, count).await?)
 }
 
 /// Refuse new customers whose address another has, in the store or among themselves. The caller holds the

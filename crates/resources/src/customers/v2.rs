@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     filter::{Filter, Key, Order, Part, Span, Text},
     model::{Changes, Customer, Password, Said},
-    ops,
+    ops::{self, Wanted},
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -43,7 +43,9 @@ async fn list(
     let window = params.window()?;
     params.finish()?;
     let part = Part::Offset((window.page - 1) * window.limit);
-    let listing = ops::list(&app, &caller, &filter, OLDEST_FIRST, &part, window.limit).await?;
+    let wanted = Wanted::default();
+    let listing =
+        ops::list(&app, &caller, &filter, OLDEST_FIRST, &part, window.limit, wanted).await?;
     let Some(newest) = listing.customers.iter().map(|customer| customer.modified_at).max() else {
         return Ok(Empty.into_response());
     };

@@ -1,7 +1,11 @@
 //! `GET`, `POST`, `PUT` and `DELETE /v3/customers`.
 
+use std::collections::BTreeMap;
+
 use axum::{Extension, extract::State};
-use kernel::{ChannelId, CustomerId, Error, GroupId, Money, Scope, Timestamp, Violations, fold};
+use kernel::{
+    ChannelId, CustomerId, Error, GroupId, Money, Scope, Timestamp, Uuid, Violations, fold,
+};
 use rest::{
     App, Caller, NoContent, Routes, json,
     v3::{
@@ -15,7 +19,7 @@ use serde_json::{Value, json};
 use super::{
     filter::{Filter, Key, Order, Part, Place, PlaceKey, Span, Text},
     model::{Access, Changes, Customer, Password, Said},
-    ops::{self, Listing},
+    ops::{self, Belongings, Listing, Wanted},
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -35,19 +39,27 @@ async fn list(
 ) -> Reply<Json<Page<CustomerBody>>> {
     let filter = filter(&mut params)?;
     let order = params.choice("sort", SORTS)?.unwrap_or(NEWEST_FIRST);
-    let with_credit = params.include(INCLUDES)?.contains(&Include::StoreCredit);
+    let include = params.include(INCLUDES)?;
     let window = params.window()?;
     let sent = params.finish()?;
 
     let part = part(&window, order)?;
-    let listing = ops::list(&app, &caller, &filter, order, &part, window.limit).await;
+    let wanted = Wanted {
+        shopper_profile: include.contains(&Include::ShopperProfile),
+        segments: include.contains(&Include::Segments),
+    };
+    let listing = ops::list(&app, &caller, &filter, order, &part, window.limit, wanted).await;
     let listing = listing.map_err(|error| match error {
         Error::NotFound(_) => Window::lost_cursor(),
         error => error.into(),
     })?;
     let meta = meta(&window, order, &listing, &sent);
-    let data =
-        listing.customers.into_iter().map(|customer| CustomerBody::new(customer, with_credit));
+    let with_credit = include.contains(&Include::StoreCredit);
+    let belongings = listing.belongings;
+    let data = listing
+        .customers
+        .into_iter()
+        .map(|customer| CustomerBody::new(customer, with_credit).beside(&belongings));
     Ok(Json(Page { data: data.collect(), meta }))
 }
 
@@ -295,6 +307,11 @@ struct CustomerBody {
     store_credit_amounts: Option<[CreditBody; 1]>,
     origin_channel_id: i64,
     channel_ids: Option<Vec<i64>>,
+    /// `null` where the customer has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shopper_profile_id: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segment_ids: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]
@@ -338,6 +355,22 @@ impl CustomerBody {
                 .then_some([CreditBody { amount: customer.store_credit }]),
             origin_channel_id: customer.origin_channel.0,
             channel_ids: channels,
+            shopper_profile_id: None,
+            segment_ids: None,
+        }
+    }
+
+    /// With what was asked for of the customer's belongings.
+    fn beside(self, belongings: &Belongings) -> Self {
+        let id = CustomerId(self.id);
+        let profile = |profiles: &BTreeMap<_, Uuid>| json!(profiles.get(&id).map(Uuid::to_string));
+        let segments = |segments: &BTreeMap<_, Vec<Uuid>>| {
+            segments.get(&id).into_iter().flatten().map(Uuid::to_string).collect()
+        };
+        Self {
+            shopper_profile_id: belongings.shopper_profiles.as_ref().map(profile),
+            segment_ids: belongings.segments.as_ref().map(segments),
+            ..self
         }
     }
 }
@@ -353,10 +386,16 @@ fn amount<S: Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::Error
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Include {
     StoreCredit,
+    ShopperProfile,
+    Segments,
 }
 
 /// The published values whose data exists so far.
-const INCLUDES: &[(&str, Include)] = &[("storecredit", Include::StoreCredit)];
+const INCLUDES: &[(&str, Include)] = &[
+    ("storecredit", Include::StoreCredit),
+    ("shopper_profile_id", Include::ShopperProfile),
+    ("segment_ids", Include::Segments),
+];
 
 const SORTS: &[(&str, Order)] = &[
     ("date_created:asc", Order { by: Key::Created, descending: false }),
