@@ -33,6 +33,10 @@ id! {
     WishlistItemId,
     /// A form field that a store has defined: numbered per store from 1, never used twice.
     FormFieldId,
+    /// A segment within a store, as rows refer to it: in the order of making. The wire shows a UUID.
+    SegmentNumber,
+    /// A shopper profile within a store, as rows refer to it: in the order of making. The wire shows a UUID.
+    ProfileNumber,
 }
 
 /// Draws the 64-bit, time-ordered numbers of events and audit lines.

@@ -3,7 +3,8 @@ use std::{fmt, str::FromStr};
 use crate::{Chance, hex};
 
 /// A random UUID (version 4): what segments and shopper profiles are named by, and what opens a wishlist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The default is the one of zeros, which is nobody's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uuid([u8; 16]);
 
 impl Uuid {

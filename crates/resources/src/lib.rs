@@ -10,9 +10,12 @@ pub mod customers;
 pub mod form_fields;
 pub mod groups;
 pub mod instruments;
+pub mod memberships;
 mod openapi;
 pub mod outbox;
+pub mod segments;
 pub mod settings;
+pub mod shopper_profiles;
 pub mod sign_in;
 pub mod stores;
 pub mod subscribers;
@@ -35,6 +38,8 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = sign_in::v3::routes(routes);
     let routes = subscribers::v3::routes(routes);
     let routes = wishlists::v3::routes(routes);
+    let routes = segments::v3::routes(routes);
+    let routes = shopper_profiles::v3::routes(routes);
     let routes = customers::v2::routes(routes);
     let routes = addresses::v2::routes(routes);
     let routes = sign_in::v2::routes(routes);
@@ -56,6 +61,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0009_sign_in", include_str!("../schema/0009_sign_in.sql")),
     script("0010_subscribers", include_str!("../schema/0010_subscribers.sql")),
     script("0011_wishlists", include_str!("../schema/0011_wishlists.sql")),
+    script("0012_segments", include_str!("../schema/0012_segments.sql")),
 ];
 
 /// A script that both engines read alike.

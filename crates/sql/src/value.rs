@@ -211,7 +211,7 @@ macro_rules! numbers {
 }
 
 numbers!(StoreId, CustomerId, AddressId, AccountId, ChannelId, GroupId, Timestamp, Money);
-numbers!(FormFieldId, SubscriberId, WishlistId, WishlistItemId);
+numbers!(FormFieldId, SubscriberId, WishlistId, WishlistItemId, SegmentNumber, ProfileNumber);
 
 /// Kept as it is written.
 impl Value for kernel::Uuid {

@@ -75,12 +75,12 @@ impl Answer {
         let named = segments
             .enumerate()
             .filter(|(at, segment)| !(*at == 0 && *segment == "stores" || *at == 1));
+        let is_id = |segment: &str| {
+            segment.bytes().all(|byte| byte.is_ascii_digit())
+                || segment.parse::<kernel::Uuid>().is_ok()
+        };
         let word = |segment: &str| {
-            if segment.bytes().all(|byte| byte.is_ascii_digit()) {
-                "ID".to_owned()
-            } else {
-                segment.to_owned()
-            }
+            if is_id(segment) { "ID".to_owned() } else { segment.to_owned() }
         };
         let words: Vec<String> = if path.starts_with("/stores/") {
             named.map(|(_, segment)| word(segment)).collect()

@@ -1,4 +1,6 @@
-use kernel::{AddressId, ChannelId, CustomerId, FormFieldId, GroupId, SubscriberId, WishlistId};
+use kernel::{
+    AddressId, ChannelId, CustomerId, FormFieldId, GroupId, SegmentNumber, SubscriberId, WishlistId,
+};
 
 /// A change, as its audit line names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,5 +156,47 @@ impl Change {
     #[must_use]
     pub fn wishlist_deleted(id: WishlistId) -> Self {
         Self { action: "wishlist.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// A segment was made.
+    #[must_use]
+    pub fn segment_created(id: SegmentNumber) -> Self {
+        Self { action: "segment.created", subject: id.0, fields: String::new() }
+    }
+
+    /// Fields of a segment were changed.
+    #[must_use]
+    pub fn segment_updated(id: SegmentNumber, fields: &[&'static str]) -> Self {
+        Self { action: "segment.updated", subject: id.0, fields: fields.join(" ") }
+    }
+
+    /// A segment was deleted.
+    #[must_use]
+    pub fn segment_deleted(id: SegmentNumber) -> Self {
+        Self { action: "segment.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// Profiles were put into a segment.
+    #[must_use]
+    pub fn segment_joined(id: SegmentNumber) -> Self {
+        Self { action: "segment.joined", subject: id.0, fields: String::new() }
+    }
+
+    /// Profiles were taken out of a segment.
+    #[must_use]
+    pub fn segment_left(id: SegmentNumber) -> Self {
+        Self { action: "segment.left", subject: id.0, fields: String::new() }
+    }
+
+    /// A customer was given a shopper profile.
+    #[must_use]
+    pub fn shopper_profile_created(id: CustomerId) -> Self {
+        Self { action: "shopper_profile.created", subject: id.0, fields: String::new() }
+    }
+
+    /// A customer's shopper profile was deleted.
+    #[must_use]
+    pub fn shopper_profile_deleted(id: CustomerId) -> Self {
+        Self { action: "shopper_profile.deleted", subject: id.0, fields: String::new() }
     }
 }

@@ -22,6 +22,10 @@ pub enum Counter {
     Channel,
     /// Addresses whose attempts to sign in are remembered. Its numbers mean nothing.
     SignIn,
+    /// Segments. Its row also stands for their names and for who is in them.
+    Segment,
+    /// Shopper profiles.
+    ShopperProfile,
     /// Definitions of form fields. Whoever defines one holds it, so that two requests cannot use one name.
     FormField,
     /// Forms that were filled in: each customer and each address with values has one. Taken last, when
@@ -31,7 +35,7 @@ pub enum Counter {
 
 impl Counter {
     /// In the order in which who needs several takes them.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Customer,
         Self::Address,
         Self::CustomerGroup,
@@ -40,6 +44,8 @@ impl Counter {
         Self::Subscriber,
         Self::Wishlist,
         Self::WishlistItem,
+        Self::Segment,
+        Self::ShopperProfile,
         Self::SignIn,
         Self::FormSession,
     ];
@@ -56,6 +62,8 @@ impl Counter {
             Self::SignIn => "sign_in",
             Self::FormField => "form_field",
             Self::FormSession => "form_session",
+            Self::Segment => "segment",
+            Self::ShopperProfile => "profile",
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{AddressId, CustomerId, Error, Result, StoreId, Timestamp};
+use kernel::{AddressId, CustomerId, Error, Result, StoreId, Timestamp, Uuid};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -18,9 +18,9 @@ use crate::{
         model::{Answer, Entry, Owner, Said},
         within as form_fields,
     },
-    instruments,
+    instruments, memberships,
     outbox::{self, model::Event},
-    settings, wishlists,
+    segments, settings, shopper_profiles, wishlists,
 };
 
 /// What a request says of a customer and of what belongs to it.
@@ -38,6 +38,8 @@ pub struct Draft {
 pub struct Wanted {
     pub addresses: bool,
     pub form_fields: bool,
+    pub shopper_profile: bool,
+    pub segments: bool,
 }
 
 /// What belongs to customers, each by the customer's id; `None` where it was not asked for.
@@ -49,6 +51,10 @@ pub struct Belongings {
     pub address_form_fields: addresses::ops::Answers,
     /// Who has none is in it all the same; in an answer to what was written, who said nothing of them is not.
     pub form_fields: Option<BTreeMap<CustomerId, Vec<Answer>>>,
+    /// Who has none is not in it.
+    pub shopper_profiles: Option<BTreeMap<CustomerId, Uuid>>,
+    /// The segments of the customer's profile; who is in none is not in it.
+    pub segments: Option<BTreeMap<CustomerId, Vec<Uuid>>>,
 }
 
 /// Customers that were written, in the order of the request.
@@ -458,6 +464,7 @@ async fn delete_in(
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
     delete_wishlists(tx, caller.store, &gone).await?;
+    delete_profiles(tx, caller.store, &gone).await?;
     for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {
         outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerDeleted(*id), now)
             .await?;
@@ -497,7 +504,18 @@ async fn belongings(
         Some(shown) if wanted.form_fields => answers(tx, store, shown).await?,
         _ => addresses::ops::Answers::new(),
     };
-    Ok(Belongings { addresses, address_form_fields, form_fields })
+    let shopper_profiles = if wanted.shopper_profile {
+        let profiles = shopper_profiles::rows::of_customers(tx, store, ids).await?;
+        Some(profiles.into_iter().map(|profile| (profile.customer, profile.id)).collect())
+    } else {
+        None
+    };
+    let segments = if wanted.segments {
+        Some(memberships::rows::segment_ids_of(tx, store, ids).await?)
+    } else {
+        None
+    };
+    Ok(Belongings { addresses, address_form_fields, form_fields, shopper_profiles, segments })
 }
 
 /// The same of customers that were written: of each also what its row wrote (observed.md 4.2).
@@ -521,6 +539,23 @@ fn own_form_fields<'d>(
         let said = draft.form_fields.as_deref().unwrap_or_default();
         Entry::all(Owner::customer(id), said, row, "form_fields")
     })
+}
+
+/// The shopper profiles of customers that are being deleted go with them, out of every segment. The customers
+/// are held, so nobody can make them one meanwhile.
+async fn delete_profiles(tx: &mut WriteTx, store: StoreId, gone: &[CustomerId]) -> Result<()> {
+    let profiles = shopper_profiles::rows::of_customers(tx, store, gone).await?;
+    if profiles.is_empty() {
+        return Ok(());
+    }
+    counters::hold(tx, store, Counter::Segment).await?.ok_or(Error::NotFound("store"))?;
+    let profiles: Vec<_> = profiles.iter().map(|profile| profile.number).collect();
+    for (times, left) in memberships::rows::delete_of(tx, store, &profiles).await? {
+        segments::rows::count_members(tx, store, &left, -times).await?;
+    }
+    let count = shopper_profiles::rows::delete(tx, store, &profiles).await?;
+    let count = i64::try_from(count).map_err(Error::internal)?;
+    Ok(counters::discount(tx, store, Counter::ShopperProfile, count).await?)
 }
 
 /// Refuse new customers whose address another has, in the store or among themselves. The caller holds the

@@ -1,7 +1,11 @@
 //! `GET`, `POST`, `PUT` and `DELETE /v3/customers`.
 
+use std::collections::BTreeMap;
+
 use axum::{Extension, extract::State, http::Method};
-use kernel::{ChannelId, CustomerId, Error, GroupId, Money, Scope, Timestamp, Violations, fold};
+use kernel::{
+    ChannelId, CustomerId, Error, GroupId, Money, Scope, Timestamp, Uuid, Violations, fold,
+};
 use rest::{
     App, Caller, NoContent, Routes, json,
     v3::{
@@ -55,6 +59,8 @@ async fn list(
     let wanted = Wanted {
         addresses: include.contains(&Include::Addresses),
         form_fields: include.contains(&Include::FormFields),
+        shopper_profile: include.contains(&Include::ShopperProfile),
+        segments: include.contains(&Include::Segments),
     };
     let listing = ops::list(&app, &caller, &filter, order, &part, window.limit, wanted).await;
     let listing = listing.map_err(|error| match error {
@@ -348,6 +354,11 @@ struct CustomerBody {
     channel_ids: Option<Vec<i64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     form_fields: Option<Vec<AnswerBody>>,
+    /// `null` where the customer has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shopper_profile_id: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segment_ids: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]
@@ -365,6 +376,11 @@ impl CustomerBody {
     /// Store credit is shown where something was written, or where it was asked for.
     fn new(customer: Customer, belongings: &Belongings, with_credit: bool) -> Self {
         let form_fields = belongings.form_fields_of(customer.id);
+        let id = customer.id;
+        let profile = |profiles: &BTreeMap<_, Uuid>| json!(profiles.get(&id).map(Uuid::to_string));
+        let segments = |segments: &BTreeMap<_, Vec<Uuid>>| {
+            segments.get(&id).into_iter().flatten().map(Uuid::to_string).collect()
+        };
         let channels = match customer.access {
             Access::Global => None,
             Access::Channels(channels) => {
@@ -395,6 +411,8 @@ impl CustomerBody {
             origin_channel_id: customer.origin_channel.0,
             channel_ids: channels,
             form_fields: form_fields.map(|answers| form_fields::bodies(answers.to_vec())),
+            shopper_profile_id: belongings.shopper_profiles.as_ref().map(profile),
+            segment_ids: belongings.segments.as_ref().map(segments),
         }
     }
 
@@ -420,6 +438,8 @@ enum Include {
     Addresses,
     StoreCredit,
     FormFields,
+    ShopperProfile,
+    Segments,
 }
 
 /// The published values whose data exists so far.
@@ -427,6 +447,8 @@ const INCLUDES: &[(&str, Include)] = &[
     ("addresses", Include::Addresses),
     ("storecredit", Include::StoreCredit),
     ("formfields", Include::FormFields),
+    ("shopper_profile_id", Include::ShopperProfile),
+    ("segment_ids", Include::Segments),
 ];
 
 const SORTS: &[(&str, Order)] = &[

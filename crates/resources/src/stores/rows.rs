@@ -88,6 +88,23 @@ pub const HELD: &[Held] = &[
             (SELECT field_id FROM form_field WHERE store_id = $1 ORDER BY field_id LIMIT $2)",
     },
     Held {
+        table: "segment",
+        delete_some: "DELETE FROM segment WHERE store_id = $1 AND segment_number IN
+            (SELECT segment_number FROM segment WHERE store_id = $1 ORDER BY segment_number LIMIT $2)",
+    },
+    Held {
+        table: "shopper_profile",
+        delete_some: "DELETE FROM shopper_profile WHERE store_id = $1 AND profile_number IN
+            (SELECT profile_number FROM shopper_profile WHERE store_id = $1
+             ORDER BY profile_number LIMIT $2)",
+    },
+    Held {
+        table: "membership",
+        delete_some: "DELETE FROM membership WHERE store_id = $1 AND (segment_number, profile_number) IN
+            (SELECT segment_number, profile_number FROM membership WHERE store_id = $1
+             ORDER BY segment_number, profile_number LIMIT $2)",
+    },
+    Held {
         table: "outbox",
         delete_some: "DELETE FROM outbox WHERE store_id = $1 AND event_id IN
             (SELECT event_id FROM outbox WHERE store_id = $1 ORDER BY event_id LIMIT $2)",

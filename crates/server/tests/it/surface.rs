@@ -61,10 +61,17 @@ pub(crate) fn has_body(operation: &Operation) -> bool {
 fn path_at(store: &str, operation: &Operation) -> String {
     let path = operation.path.replace("{store_hash}", store);
     path.split('/')
-        .map(|part| if part.starts_with('{') { "1" } else { part })
+        .map(|part| match part {
+            "{segmentId}" | "{shopperProfileId}" => FIRST_UUID,
+            part if part.starts_with('{') => "1",
+            part => part,
+        })
         .collect::<Vec<_>>()
         .join("/")
 }
+
+/// What [`furnish`] calls the first of those things that are called by a UUID.
+const FIRST_UUID: &str = "82511e54-4040-40fe-b742-2b25655f205b";
 
 /// A request that would do something, were it let in.
 fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
@@ -82,6 +89,14 @@ fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
             json!({"email": "new@example.com"})
         }
         ("PUT", Version::V3) if path.contains("/subscribers/") => json!({"first_name": "changed"}),
+        ("POST", Version::V3) if path.ends_with("/segments") => json!([{"name": "new"}]),
+        ("PUT", Version::V3) if path.ends_with("/segments") => {
+            json!([{"id": FIRST_UUID, "name": "changed"}])
+        }
+        ("POST", Version::V3) if path.ends_with("/v3/shopper-profiles") => {
+            json!([{"customer_id": 1}])
+        }
+        ("POST", Version::V3) if path.ends_with("/shopper-profiles") => json!([FIRST_UUID]),
         ("POST", Version::V3) if path.contains("/wishlists") => {
             json!({"customer_id": 1, "name": "new", "items": [{"product_id": 1}]})
         }
@@ -153,11 +168,16 @@ async fn furnish(service: &Service) {
         ("/v3/customers/subscribers", json!({"email": "ada@example.com"})),
         ("/v3/wishlists", json!({"customer_id": 1, "name": "first", "items": [{"product_id": 1}]})),
         ("/v2/customer_groups", json!({"name": "Wholesale"})),
+        ("/v3/segments", json!([{"name": "first"}])),
+        ("/v3/shopper-profiles", json!([{"customer_id": 1}])),
     ];
     for (path, body) in first {
         let answer = service.post("modify", path, body).await;
         assert!(matches!(answer.status, 200 | 201), "{answer}");
     }
+    // Drawn at random: named, so that a path may hold them.
+    service.meddle(&format!("UPDATE segment SET segment_id = '{FIRST_UUID}'")).await;
+    service.meddle(&format!("UPDATE shopper_profile SET profile_id = '{FIRST_UUID}'")).await;
 }
 
 /// Something of everything, and an assurance that the walk changes nothing.
@@ -244,7 +264,8 @@ on_each_engine! {
     async fn a_read_only_token_reads_and_does_not_write(service: Service) {
         nothing_changes_while(&service, async |operation| {
             let answer = asked(&service, operation, "read").await;
-            if writes(operation) {
+            // Of what reads, one operation is published to need the scope that modifies.
+            if writes(operation) || operation.scope == Scope::CustomersModify {
                 says(
                     operation,
                     &answer,
@@ -549,7 +570,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 38;
+const MOST_MISSING: usize = 27;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {

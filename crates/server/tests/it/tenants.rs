@@ -24,7 +24,28 @@ async fn twins(service: &Service) {
                 .status,
             200
         );
+        furnish(service, token, path.trim_end_matches("/customers")).await;
     }
+}
+
+/// Something of everything else.
+async fn furnish(service: &Service, token: &str, store: &str) {
+    for (path, body) in [
+        ("/customers/subscribers", json!({"email": "a@b.c"})),
+        ("/wishlists", json!({"customer_id": 1, "name": "W", "items": [{"product_id": 1}]})),
+        ("/segments", json!([{"name": "S"}])),
+        ("/shopper-profiles", json!([{"customer_id": 1}])),
+    ] {
+        let answer = service.post(token, &format!("{store}{path}"), body).await;
+        assert!(matches!(answer.status, 200 | 201), "{answer}");
+    }
+    let first = async |path: &str| {
+        let listed = service.get(token, &format!("{store}{path}")).await.json();
+        listed["data"][0]["id"].as_str().expect("an id").to_owned()
+    };
+    let (segment, profile) = (first("/segments").await, first("/shopper-profiles").await);
+    let members = format!("{store}/segments/{segment}/shopper-profiles");
+    assert_eq!(service.post(token, &members, json!([profile])).await.status, 201);
 }
 
 /// What zenith has, and nothing else.
@@ -177,6 +198,16 @@ on_each_engine! {
             ("PUT", "/v2/customers/1", json!({"company": "late"})),
             ("DELETE", "/v2/customers/1", json!(null)),
             ("DELETE", "/v2/customers", json!(null)),
+            ("POST", "/v3/customers/subscribers", json!({"email": "late@b.c"})),
+            ("PUT", "/v3/customers/subscribers/1", json!({"first_name": "late"})),
+            ("DELETE", "/v3/customers/subscribers/1", json!(null)),
+            ("DELETE", "/v3/customers/subscribers", json!(null)),
+            ("POST", "/v3/wishlists", json!({"customer_id": 1, "name": "late"})),
+            ("PUT", "/v3/wishlists/1", json!({"name": "late", "items": []})),
+            ("POST", "/v3/wishlists/1/items", json!({"items": [{"product_id": 1}]})),
+            ("DELETE", "/v3/wishlists/1", json!(null)),
+            ("POST", "/v3/segments", json!([{"name": "late"}])),
+            ("POST", "/v3/shopper-profiles", json!([{"customer_id": 1}])),
         ] {
             let answer = service.ask(method, path).token("modify").json(body).send().await;
             assert!(answer.status < 500, "{answer}");

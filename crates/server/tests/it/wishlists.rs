@@ -279,7 +279,6 @@ on_each_engine! {
         let before = service.dump().await;
         let many = service.post("modify", "/v3/wishlists/2/items", items(251)).await;
         many.refused(422, "Max batch size allowed is 250", &json!({}));
-        shows(&many, "too many");
         assert_eq!(service.post("modify", ALL, items(251)).await.status, 422);
         assert_eq!(service.dump().await, before);
         for _ in 0..4 {
