@@ -23,6 +23,12 @@ id! {
     ChannelId,
     /// A customer group within a store; 0 on the wire is "none".
     GroupId,
+    /// A customer attribute within a store: what may be said of every customer.
+    AttributeId,
+    /// The value of one attribute for one customer, within a store.
+    AttributeValueId,
+    /// A metafield within a store: what an app keeps beside a customer.
+    MetafieldId,
 }
 
 /// Draws the 64-bit, time-ordered numbers of events and audit lines.

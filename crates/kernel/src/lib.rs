@@ -15,9 +15,12 @@ mod time;
 pub use self::{
     chance::{Chance, SeededChance, SystemChance},
     error::{Error, Result, Violations},
-    id::{AccountId, ChannelId, CustomerId, EventIds, GroupId, StoreId},
+    id::{
+        AccountId, AttributeId, AttributeValueId, ChannelId, CustomerId, EventIds, GroupId,
+        MetafieldId, StoreId,
+    },
     money::Money,
     scope::{Grants, Scope},
     text::{fold, hex},
-    time::{Clock, SetClock, SystemClock, Timestamp, WhenFilter},
+    time::{Clock, SetClock, Span, SystemClock, Timestamp, WhenFilter},
 };

@@ -56,6 +56,14 @@ impl Timestamp {
         text
     }
 
+    /// The form of V3's metafields: `2012-11-01T18:15:06+00:00`, without a fraction.
+    #[must_use]
+    pub fn to_rfc3339_offset(self) -> String {
+        let mut text = self.to_iso_8601();
+        text.push_str("+00:00");
+        text
+    }
+
     /// The form of log lines: `2012-11-01T18:15:06.000000Z`.
     #[must_use]
     pub fn to_rfc3339_micros(self) -> String {
@@ -147,6 +155,42 @@ impl WhenFilter {
     }
 }
 
+/// A stretch of time; both ends belong to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Its first microsecond; open where absent.
+    pub from: Option<Timestamp>,
+    /// Its last; open where absent.
+    pub to: Option<Timestamp>,
+}
+
+impl Span {
+    /// `:min`, `:max` and the plain name of a date filter (ruling 13), all that are there.
+    #[must_use]
+    pub fn new(
+        min: Option<WhenFilter>,
+        max: Option<WhenFilter>,
+        equal: Option<WhenFilter>,
+    ) -> Self {
+        let from = min.map(|when| when.from).into_iter().chain(equal.map(|when| when.from)).max();
+        let to =
+            max.map(WhenFilter::last_of_max).into_iter().chain(equal.map(|when| when.to)).min();
+        Self { from, to }
+    }
+
+    /// What is left of it from `from` on.
+    #[must_use]
+    pub fn not_before(self, from: Timestamp) -> Self {
+        Self { from: Some(self.from.map_or(from, |known| known.max(from))), ..self }
+    }
+
+    /// What is left of it up to `to`.
+    #[must_use]
+    pub fn not_after(self, to: Timestamp) -> Self {
+        Self { to: Some(self.to.map_or(to, |known| known.min(to))), ..self }
+    }
+}
+
 /// A moment written out in full, to the second.
 fn instant(text: &str) -> Option<Timestamp> {
     if !text.is_empty() && text.len() <= 11 && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -234,6 +278,7 @@ mod tests {
     fn each_wire_writes_its_own_form() {
         let at = Timestamp(NOON.0 + 999_999);
         assert_eq!(at.to_rfc3339(), "2024-06-01T12:00:00Z");
+        assert_eq!(at.to_rfc3339_offset(), "2024-06-01T12:00:00+00:00");
         assert_eq!(at.to_rfc3339_micros(), "2024-06-01T12:00:00.999999Z");
         assert_eq!(at.to_rfc2822(), "Sat, 01 Jun 2024 12:00:00 +0000");
         assert_eq!(Timestamp(-1).to_rfc3339_micros(), "1969-12-31T23:59:59.999999Z");
@@ -285,5 +330,16 @@ mod tests {
         for not in ["", "yesterday", "2024-13-01", "2024-06-01T25:00:00", "99999999999999", "-1"] {
             check(not, None);
         }
+    }
+
+    #[test]
+    fn a_span_takes_in_both_seconds_and_a_bare_max_is_its_midnight() {
+        let when = |text: &str| WhenFilter::parse(text);
+        let span = Span::new(when("2024-06-01T12:00:00Z"), when("2024-06-01T12:00:00Z"), None);
+        assert_eq!(span.to.unwrap().0 - span.from.unwrap().0, 999_999);
+        let day = Span::new(None, None, when("2024-06-01"));
+        assert_eq!(day.to.unwrap().0 - day.from.unwrap().0, 86_400 * 1_000_000 - 1);
+        let until = Span::new(None, when("2024-06-01"), None);
+        assert_eq!(until.to.unwrap().0 - day.from.unwrap().0, 999_999);
     }
 }

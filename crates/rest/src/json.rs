@@ -86,6 +86,12 @@ pub fn member<T>(object: &Value, name: &str, read: impl Fn(&Value) -> Read<T>) -
     }
 }
 
+/// A member of an object that must be there.
+pub fn required<T>(object: &Value, name: &str, read: impl Fn(&Value) -> Read<T>) -> Read<T> {
+    let found = object.get(name).ok_or_else(|| Unreadable::from("error.path.missing"));
+    found.and_then(read).map_err(|fault| fault.below(name))
+}
+
 /// An object, for [`member`] to read from.
 pub fn object(value: &Value) -> Read<&Value> {
     if value.is_object() { Ok(value) } else { Err("error.expected.jsobject".into()) }

@@ -99,6 +99,18 @@ impl Routes {
         self.on(Method::DELETE, path, scope, handler)
     }
 
+    /// Answer `POST`, at most `most` at once for one account.
+    #[must_use]
+    pub fn post_at_once<T: 'static>(
+        self,
+        most: u32,
+        path: &str,
+        scope: Scope,
+        handler: impl Handler<T, App>,
+    ) -> Self {
+        self.mount(Method::POST, path, scope, Some(most), handler)
+    }
+
     /// Answer `PUT`, at most `most` at once for one account.
     #[must_use]
     pub fn put_at_once<T: 'static>(

@@ -15,7 +15,7 @@ use kernel::{Error, Violations};
 use serde::Serialize;
 
 pub use self::{
-    fields::{Body, Fields},
+    fields::{Body, Fields, InputBody},
     page::{Cursors, Links, Meta, Page, PageLinks, Pagination, Window},
     params::{NoParams, Params},
 };
@@ -64,13 +64,15 @@ pub struct Failure {
     status: StatusCode,
     title: String,
     errors: BTreeMap<String, String>,
+    /// Said in place of `errors`, where there is one.
+    detail: Option<&'static str>,
     cause: Option<String>,
 }
 
 impl Failure {
     /// A failure without details.
     pub fn new(status: StatusCode, title: impl Into<String>) -> Self {
-        Self { status, title: title.into(), errors: BTreeMap::new(), cause: None }
+        Self { status, title: title.into(), errors: BTreeMap::new(), detail: None, cause: None }
     }
 
     /// A body that is not what the operation reads, with the fields at fault (none when it is not JSON).
@@ -80,10 +82,32 @@ impl Failure {
         Self { errors: faults.into_map(), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, title) }
     }
 
+    /// A body that is not JSON, as metafields put it: 400 with a `detail` and without `errors` (ruling 1).
+    #[must_use]
+    pub fn syntax() -> Self {
+        let title = "Input is invalid";
+        Self { detail: Some("Syntax error"), ..Self::new(StatusCode::BAD_REQUEST, title) }
+    }
+
     /// Fields that break a rule, under the title of the operation (`Create customers failed.`; ruling 2).
     #[must_use]
     pub fn refused(title: &str, faults: Violations) -> Self {
         Self { errors: faults.into_map(), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, title) }
+    }
+
+    /// Rows that the domain refuses, each fault under its row's index already, under the title of the operation
+    /// (ruling 2). What is no fault of a row keeps its own words.
+    #[must_use]
+    pub fn of_rows(title: &str, error: Error) -> Self {
+        match error {
+            Error::Invalid(faults) => Self::refused(title, faults),
+            Error::UnknownRow { index, what } => {
+                let mut faults = Violations::default();
+                faults.add(format!("{index}.id"), format!("invalid {what} ID"));
+                Self::refused(title, faults)
+            }
+            error => error.into(),
+        }
     }
 
     /// More rows than the operation takes (ruling 3).
@@ -129,13 +153,17 @@ impl IntoResponse for Failure {
             status: u16,
             title: String,
             r#type: &'static str,
-            errors: BTreeMap<String, String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            detail: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            errors: Option<BTreeMap<String, String>>,
         }
         let problem = Problem {
             status: self.status.as_u16(),
             title: self.title,
-            r#type: "https://developer.bigcommerce.com/api-docs/getting-started/api-status-codes",
-            errors: self.errors,
+            r#type: STATUS_CODES,
+            detail: self.detail,
+            errors: self.detail.is_none().then_some(self.errors),
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = answer::json(self.status, body);
@@ -145,6 +173,10 @@ impl IntoResponse for Failure {
         response
     }
 }
+
+/// The `type` of every problem.
+pub const STATUS_CODES: &str =
+    "https://developer.bigcommerce.com/api-docs/getting-started/api-status-codes";
 
 /// The ids in a path after the store's hash, in order: `Ids([customer])`.
 ///

@@ -210,4 +210,15 @@ macro_rules! numbers {
     )+};
 }
 
-numbers!(StoreId, CustomerId, AccountId, ChannelId, GroupId, Timestamp, Money);
+numbers!(
+    StoreId,
+    CustomerId,
+    AccountId,
+    ChannelId,
+    GroupId,
+    AttributeId,
+    AttributeValueId,
+    MetafieldId,
+    Timestamp,
+    Money,
+);

@@ -1,4 +1,6 @@
-use kernel::{CustomerId, GroupId, Money, Timestamp, WhenFilter};
+use kernel::{CustomerId, GroupId, Money, Timestamp};
+
+pub use kernel::Span;
 
 /// Which customers are meant. What is not named does not narrow.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,13 +30,6 @@ pub enum Text {
     Phone,
     RegistrationIpAddress,
     TaxExemptCategory,
-}
-
-/// A stretch of time; both ends belong to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span {
-    pub from: Option<Timestamp>,
-    pub to: Option<Timestamp>,
 }
 
 /// In which order customers are listed; equal keys follow the id.
@@ -82,35 +77,6 @@ pub enum Part {
     Before(Place),
 }
 
-impl Span {
-    /// `:min`, `:max` and the plain name of a date filter (ruling 13), all that are there.
-    #[must_use]
-    pub fn new(
-        min: Option<WhenFilter>,
-        max: Option<WhenFilter>,
-        equal: Option<WhenFilter>,
-    ) -> Self {
-        let from = min.map(|when| when.from).into_iter().chain(equal.map(|when| when.from)).max();
-        let to =
-            max.map(WhenFilter::last_of_max).into_iter().chain(equal.map(|when| when.to)).min();
-        Self { from, to }
-    }
-}
-
-impl Span {
-    /// What is left of it from `from` on.
-    #[must_use]
-    pub fn not_before(self, from: Timestamp) -> Self {
-        Self { from: Some(self.from.map_or(from, |known| known.max(from))), ..self }
-    }
-
-    /// What is left of it up to `to`.
-    #[must_use]
-    pub fn not_after(self, to: Timestamp) -> Self {
-        Self { to: Some(self.to.map_or(to, |known| known.min(to))), ..self }
-    }
-}
-
 impl Filter {
     /// Whether nothing narrows.
     #[must_use]
@@ -133,21 +99,5 @@ impl Filter {
 
     fn has(&self, texts: &[Text]) -> bool {
         self.texts.iter().any(|(text, _)| texts.contains(text))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_takes_in_both_seconds_and_a_bare_max_is_its_midnight() {
-        let when = |text: &str| WhenFilter::parse(text);
-        let span = Span::new(when("2024-06-01T12:00:00Z"), when("2024-06-01T12:00:00Z"), None);
-        assert_eq!(span.to.unwrap().0 - span.from.unwrap().0, 999_999);
-        let day = Span::new(None, None, when("2024-06-01"));
-        assert_eq!(day.to.unwrap().0 - day.from.unwrap().0, 86_400 * 1_000_000 - 1);
-        let until = Span::new(None, when("2024-06-01"), None);
-        assert_eq!(until.to.unwrap().0 - day.from.unwrap().0, 999_999);
     }
 }

@@ -47,6 +47,11 @@ impl Params {
         self.query.items(name).map(within_bounds).transpose()
     }
 
+    /// One text; `None` if it is absent.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        self.query.one(name)
+    }
+
     /// The items of a list of integers; `None` if it is absent.
     pub fn integers(&mut self, name: &str) -> Result<Option<Vec<i64>>, Failure> {
         let Some(items) = self.texts(name)? else { return Ok(None) };
@@ -89,6 +94,25 @@ impl Params {
         chosen.map(Some).ok_or_else(not)
     }
 
+    /// Several of several words; `None` if the parameter is absent.
+    pub fn choices<T: Copy>(
+        &mut self,
+        name: &str,
+        choices: &[(&str, T)],
+    ) -> Result<Option<Vec<T>>, Failure> {
+        let Some(asked) = self.texts(name)? else { return Ok(None) };
+        let known = |text: String| {
+            let chosen = choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice);
+            chosen.ok_or_else(|| {
+                let words = choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+                refuse(format!(
+                    "Query parameter \"{name}\" value may contain only: {words}. For input string: \"{text}\"."
+                ))
+            })
+        };
+        asked.into_iter().map(known).collect::<Result<_, _>>().map(Some)
+    }
+
     /// What `include` asks for, each item one of the known words.
     pub fn include<T: Copy>(&mut self, choices: &[(&str, T)]) -> Result<Vec<T>, Failure> {
         let asked = self.texts("include")?.unwrap_or_default();
@@ -108,6 +132,18 @@ impl Params {
 
     /// Which part of a list is asked for: `page` and `limit` (ruling 10), `before` and `after` (ruling 12).
     pub fn window(&mut self) -> Result<Window, Failure> {
+        let window = self.numbered()?;
+        let (before, after) = (self.query.one("before"), self.query.one("after"));
+        if before.is_some() && after.is_some() {
+            return Err(refuse(
+                "Query parameters \"before\" and \"after\" cannot be used together.",
+            ));
+        }
+        Ok(Window { before, after, ..window })
+    }
+
+    /// The same for lists that have no cursors: `page` and `limit`.
+    pub fn numbered(&mut self) -> Result<Window, Failure> {
         let mut number = |name: &str, default: i64| {
             let Some(text) = self.query.one(name) else { return Ok(default) };
             let number = positive(text.trim());
@@ -119,13 +155,7 @@ impl Params {
             number.ok_or_else(not)
         };
         let (page, limit) = (number("page", 1)?, number("limit", 50)?.min(250));
-        let (before, after) = (self.query.one("before"), self.query.one("after"));
-        if before.is_some() && after.is_some() {
-            return Err(refuse(
-                "Query parameters \"before\" and \"after\" cannot be used together.",
-            ));
-        }
-        Ok(Window { page, limit, before, after })
+        Ok(Window { page, limit, before: None, after: None })
     }
 
     /// Refuse whatever nobody took; else give the query as it was sent, for links to repeat.
