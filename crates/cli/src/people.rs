@@ -32,7 +32,7 @@ pub(crate) async fn settle(db: &Db, token: &str, seed: u64) -> Outcome {
         now = now.plus_seconds(i64::from(chance.number()) % 600_000 + 3_600);
         clock.set(now);
         let draft = Changes::new(person(number, &*chance))?;
-        let made = customers::ops::create(&app, &caller, &[draft]).await?;
+        let (made, _) = customers::ops::create(&app, &caller, &[draft.into()]).await?;
         let id = made.first().map(|customer| customer.id).ok_or("one customer was made")?;
         declare(&app, &caller, id, &clock, now).await?;
     }

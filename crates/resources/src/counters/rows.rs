@@ -7,14 +7,24 @@ pub enum Counter {
     /// Customers. Its row also stands for the store's e-mail addresses: whoever gives one to a customer
     /// holds it, so that two requests cannot give the same one (ruling 16).
     Customer,
+    /// Customer attributes. Its row also stands for their names, and for how many there may be.
+    Attribute,
+    /// Attribute values; how many there are is not kept. Whoever sets one, or deletes an attribute, holds its
+    /// row, so that no value outlives its attribute.
+    AttributeValue,
+    /// Metafields; how many there are is not kept.
+    Metafield,
 }
 
 impl Counter {
-    const ALL: [Self; 1] = [Self::Customer];
+    const ALL: [Self; 4] = [Self::Customer, Self::Attribute, Self::AttributeValue, Self::Metafield];
 
     fn name(self) -> &'static str {
         match self {
             Self::Customer => "customer",
+            Self::Attribute => "attribute",
+            Self::AttributeValue => "attribute_value",
+            Self::Metafield => "metafield",
         }
     }
 }
@@ -42,6 +52,26 @@ pub async fn take(
         .query(
             "UPDATE counter SET last = last + $3, live = live + $3 WHERE store_id = $1 AND name = $2
              RETURNING last",
+        )
+        .bind(store)
+        .bind(counter.name())
+        .bind(count)
+        .fetch_optional()
+        .await?;
+    Ok(last.map(|(last,)| last - count + 1))
+}
+
+/// Take the next `count` numbers for things whose live ones nobody counts; the first of them is returned.
+/// `None` when the store is gone.
+pub async fn number(
+    tx: &mut WriteTx,
+    store: StoreId,
+    counter: Counter,
+    count: i64,
+) -> Result<Option<i64>> {
+    let last: Option<(i64,)> = tx
+        .query(
+            "UPDATE counter SET last = last + $3 WHERE store_id = $1 AND name = $2 RETURNING last",
         )
         .bind(store)
         .bind(counter.name())

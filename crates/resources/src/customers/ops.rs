@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{CustomerId, Error, Result, StoreId, Timestamp};
+use kernel::{AttributeId, CustomerId, Error, Result, StoreId, Timestamp};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -10,8 +10,10 @@ use super::{
     password, rows,
 };
 use crate::{
+    attribute_values::{self, model::Embedded},
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
+    metafields,
     outbox::{self, model::Event},
 };
 
@@ -23,6 +25,33 @@ pub struct Listing {
     pub total: Option<i64>,
     /// Whether there are rows before these, and after them.
     pub more: (bool, bool),
+    pub belongings: Belongings,
+}
+
+/// What is asked for beside the customers themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    pub attributes: bool,
+}
+
+/// What belongs to customers, each part there only when it was asked for, or said when they were made.
+#[derive(Debug, Default)]
+pub struct Belongings {
+    pub attributes: Option<BTreeMap<CustomerId, Embedded>>,
+}
+
+/// A customer to be made, with what shall belong to it.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub customer: Changes,
+    /// `None` where nothing was said of them.
+    pub attributes: Option<Vec<(AttributeId, String)>>,
+}
+
+impl From<Changes> for Draft {
+    fn from(customer: Changes) -> Self {
+        Self { customer, attributes: None }
+    }
 }
 
 /// The customer of this id.
@@ -40,8 +69,13 @@ pub async fn list(
     order: Order,
     part: &Part,
     limit: i64,
+    wanted: Wanted,
 ) -> Result<Listing> {
-    let work = async |tx: &mut ReadTx| list_in(tx, caller.store, filter, order, part, limit).await;
+    let work = async |tx: &mut ReadTx| {
+        let mut listing = list_in(tx, caller.store, filter, order, part, limit).await?;
+        listing.belongings = belongings(tx, caller.store, &listing.customers, wanted).await?;
+        Ok(listing)
+    };
     if is_short(filter, part) { app.db.snapshot(work).await } else { app.db.scan(work).await }
 }
 
@@ -55,12 +89,16 @@ pub async fn count(app: &App, caller: &Caller, filter: &Filter) -> Result<i64> {
     }
 }
 
-/// Make customers: all of them, or none.
-pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Vec<Customer>> {
+/// Make customers and what was said to belong to them: all of it, or nothing.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    drafts: &[Draft],
+) -> Result<(Vec<Customer>, Belongings)> {
     if drafts.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Belongings::default()));
     }
-    let hashes = hash_passwords(app, drafts.iter()).await?;
+    let hashes = hash_passwords(app, drafts.iter().map(|draft| &draft.customer)).await?;
     let now = app.clock.now();
     let numbers: Vec<(i64, i64)> = draw(app, now, drafts.len());
     app.db
@@ -69,8 +107,8 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Ve
             let first = counters::take(tx, caller.store, Counter::Customer, count).await?;
             let first = first.ok_or(Error::NotFound("store"))?;
             let ids = (first..).map(CustomerId);
-            let made: Vec<_> =
-                drafts.iter().zip(ids).map(|(draft, id)| Customer::new(id, draft, now)).collect();
+            let new = |(draft, id): (&Draft, _)| Customer::new(id, &draft.customer, now);
+            let made: Vec<_> = drafts.iter().zip(ids).map(new).collect();
             refuse_clashes(tx, caller.store, made.iter()).await?;
             for ((customer, hash), (event_id, audit_id)) in made.iter().zip(&hashes).zip(&numbers) {
                 rows::insert(tx, caller.store, customer, hash.as_deref().unwrap_or_default())
@@ -86,7 +124,8 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Changes]) -> Result<Ve
                 )
                 .await?;
             }
-            Ok(made)
+            let belongings = endow(tx, caller, &made, drafts, now).await?;
+            Ok((made, belongings))
         })
         .await
 }
@@ -184,7 +223,42 @@ async fn list_in(
         Part::Before(_) if beyond => drop(customers.remove(0)),
         _ => customers.truncate(usize::try_from(limit).unwrap_or(usize::MAX)),
     }
-    Ok(Listing { customers, total, more })
+    Ok(Listing { customers, total, more, belongings: Belongings::default() })
+}
+
+/// What was asked for of these customers.
+async fn belongings(
+    tx: &mut ReadTx,
+    store: StoreId,
+    customers: &[Customer],
+    wanted: Wanted,
+) -> Result<Belongings> {
+    let ids: Vec<CustomerId> = customers.iter().map(|customer| customer.id).collect();
+    let mut belongings = Belongings::default();
+    if wanted.attributes {
+        belongings.attributes = Some(attribute_values::rows::embedded(tx, store, &ids).await?);
+    }
+    Ok(belongings)
+}
+
+/// Give new customers what was said to belong to them.
+async fn endow(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    made: &[Customer],
+    drafts: &[Draft],
+    now: Timestamp,
+) -> Result<Belongings> {
+    let mut belongings = Belongings::default();
+    if drafts.iter().any(|draft| draft.attributes.is_some()) {
+        let said = made.iter().zip(drafts).map(|(customer, draft)| {
+            (customer.id, draft.attributes.as_deref().unwrap_or_default())
+        });
+        let said: Vec<_> = said.collect();
+        let values = attribute_values::ops::create_in(tx, caller, &said, now).await?;
+        belongings.attributes = Some(values);
+    }
+    Ok(belongings)
 }
 
 /// The place with the name of its customer, which no cursor carries (ruling 12).
@@ -270,6 +344,8 @@ async fn delete_in(
     numbers: &[(i64, i64)],
     now: Timestamp,
 ) -> Result<Vec<CustomerId>> {
+    attribute_values::rows::delete_of_customers(tx, caller.store, ids).await?;
+    metafields::rows::delete_of_customers(tx, caller.store, ids).await?;
     let gone = rows::delete(tx, caller.store, ids).await?;
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     filter::{Filter, Key, Order, Part, Span, Text},
     model::{Changes, Customer, Password, Said},
-    ops,
+    ops::{self, Wanted},
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -43,7 +43,8 @@ async fn list(
     let window = params.window()?;
     params.finish()?;
     let part = Part::Offset((window.page - 1) * window.limit);
-    let listing = ops::list(&app, &caller, &filter, OLDEST_FIRST, &part, window.limit).await?;
+    let (limit, wanted) = (window.limit, Wanted::default());
+    let listing = ops::list(&app, &caller, &filter, OLDEST_FIRST, &part, limit, wanted).await?;
     let Some(newest) = listing.customers.iter().map(|customer| customer.modified_at).max() else {
         return Ok(Empty.into_response());
     };
@@ -86,7 +87,7 @@ async fn create(
         said
     })?;
     let draft = checked(said)?;
-    let mut made = ops::create(&app, &caller, &[draft]).await.map_err(refused)?;
+    let (mut made, _) = ops::create(&app, &caller, &[draft.into()]).await.map_err(refused)?;
     let customer = made.pop().ok_or_else(|| Error::internal("one customer was made"))?;
     Ok(shown(Json::created, customer, &app, &caller))
 }

@@ -195,7 +195,7 @@ on_each_engine! {
         service.delete("modify", "/v2/customers/3").await;
         service.delete("modify", "/v2/customers?min_id=11").await;
         assert_eq!(
-            service.number("SELECT live FROM counter WHERE store_id = (SELECT store_id FROM store WHERE hash = \'acme\')").await,
+            service.number("SELECT live FROM counter WHERE name = 'customer' AND store_id = (SELECT store_id FROM store WHERE hash = 'acme')").await,
             service.number("SELECT COUNT(*) FROM customer").await
         );
         assert_eq!(service.get("read", "/v2/customers/count").await.json(), json!({"count": 7}));

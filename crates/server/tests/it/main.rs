@@ -2,11 +2,14 @@
 //! `CUSTODIA_TEST_POSTGRES` names; without it half of these fail.
 
 mod atomic;
+mod attribute_values;
+mod attributes;
 mod consent;
 mod customers_v2;
 mod customers_v3;
 mod headers;
 mod limits;
+mod metafields;
 mod pages;
 mod passwords;
 mod races;

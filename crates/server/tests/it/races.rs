@@ -135,8 +135,8 @@ on_each_engine! {
         for answer in &answers {
             assert_eq!(answer.ids()[1], answer.ids()[0] + 1, "a batch's numbers are in a row");
         }
-        assert_eq!(service.number("SELECT live FROM counter WHERE store_id = (SELECT store_id FROM store WHERE hash = \'acme\')").await, 60);
-        assert_eq!(service.number("SELECT last FROM counter WHERE store_id = (SELECT store_id FROM store WHERE hash = \'acme\')").await, 60);
+        assert_eq!(service.number("SELECT live FROM counter WHERE name = 'customer' AND store_id = (SELECT store_id FROM store WHERE hash = 'acme')").await, 60);
+        assert_eq!(service.number("SELECT last FROM counter WHERE name = 'customer' AND store_id = (SELECT store_id FROM store WHERE hash = 'acme')").await, 60);
         sound(&service).await;
     }
 
@@ -174,7 +174,7 @@ on_each_engine! {
         go.notify_one();
         maker.await.unwrap().unwrap();
         holder.await.unwrap().unwrap();
-        assert_eq!(service.number("SELECT last FROM counter WHERE store_id = (SELECT store_id FROM store WHERE hash = \'acme\')").await, 1);
+        assert_eq!(service.number("SELECT last FROM counter WHERE name = 'customer' AND store_id = (SELECT store_id FROM store WHERE hash = 'acme')").await, 1);
     }
 
     async fn forty_declarations_at_once_are_all_kept_and_numbered(service: Service) {
@@ -223,7 +223,7 @@ on_each_engine! {
             20
         );
         assert_eq!(service.number(DELETED).await, 20);
-        assert_eq!(service.number("SELECT live FROM counter WHERE store_id = (SELECT store_id FROM store WHERE hash = \'acme\')").await, 0);
+        assert_eq!(service.number("SELECT live FROM counter WHERE name = 'customer' AND store_id = (SELECT store_id FROM store WHERE hash = 'acme')").await, 0);
         sound(&service).await;
     }
 

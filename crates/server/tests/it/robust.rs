@@ -78,6 +78,15 @@ impl Monkey {
                 "min_date_created",
                 "max_date_modified",
                 "tax_exempt_category",
+                "name",
+                "type",
+                "customer_id:in",
+                "attribute_id:in",
+                "key",
+                "key:in",
+                "namespace:in",
+                "direction",
+                "include_fields",
                 "foo",
                 "",
                 "[]",
@@ -103,6 +112,10 @@ impl Monkey {
                 "date_created:desc",
                 "date_modified:asc",
                 "storecredit",
+                "attributes",
+                "desc",
+                "string",
+                "key,value,key",
                 "2024-06-01",
                 "2024-06-01T12:00:00Z",
                 "-9999-01-01",
@@ -216,6 +229,17 @@ impl Monkey {
                     "accepts_product_review_abandoned_cart_emails",
                     "allow",
                     "deny",
+                    "attribute_id",
+                    "attribute_value",
+                    "customer_id",
+                    "resource_id",
+                    "namespace",
+                    "key",
+                    "value",
+                    "permission_set",
+                    "description",
+                    "name",
+                    "type",
                     "x",
                     "\\u0000",
                     "",
@@ -233,6 +257,27 @@ impl Monkey {
 
     /// Mostly what the handler would read, often not.
     fn body(&self, path: &str) -> String {
+        let id = self.below(9);
+        if self.chance(50) && path.contains("metafields") {
+            let field = format!(
+                r#"{{"id":{id},"resource_id":{id},"namespace":"n","key":"k{}","value":"v","permission_set":"write","description":{}}}"#,
+                self.below(5),
+                self.value(0)
+            );
+            return if path.contains("customers/metafields") {
+                format!("[{field},{id}]")
+            } else {
+                field
+            };
+        }
+        if self.chance(50) && path.contains("attribute") {
+            return format!(
+                r#"[{{"id":{id},"name":"a{}","type":"number","customer_id":{id},"attribute_id":{},"value":"1","x":{}}}]"#,
+                self.below(9),
+                self.below(5),
+                self.value(1)
+            );
+        }
         if self.chance(50) {
             return match (path.contains("consent"), path.contains("v2")) {
                 (true, _) => format!(r#"{{"allow":["essential"],"deny":[{}]}}"#, self.value(0)),
@@ -278,7 +323,7 @@ impl Monkey {
     }
 }
 
-const OPERATIONS: [(&str, &str); 22] = [
+const OPERATIONS: [(&str, &str); 38] = [
     ("GET", "/v3/customers"),
     ("GET", "/v3/customers"),
     ("GET", "/v2/customers"),
@@ -300,6 +345,22 @@ const OPERATIONS: [(&str, &str); 22] = [
     ("DELETE", "/v2/customers/ID"),
     ("DELETE", "/stores/ID/v2/customers"),
     ("PATCH", "/v3/ID"),
+    ("GET", "/v3/customers/attributes"),
+    ("POST", "/v3/customers/attributes"),
+    ("PUT", "/v3/customers/attributes"),
+    ("DELETE", "/v3/customers/attributes"),
+    ("GET", "/v3/customers/attribute-values"),
+    ("PUT", "/v3/customers/attribute-values"),
+    ("DELETE", "/v3/customers/attribute-values"),
+    ("GET", "/v3/customers/ID/metafields"),
+    ("POST", "/v3/customers/ID/metafields"),
+    ("GET", "/v3/customers/ID/metafields/ID"),
+    ("PUT", "/v3/customers/ID/metafields/ID"),
+    ("DELETE", "/v3/customers/ID/metafields/ID"),
+    ("GET", "/v3/customers/metafields"),
+    ("POST", "/v3/customers/metafields"),
+    ("PUT", "/v3/customers/metafields"),
+    ("DELETE", "/v3/customers/metafields"),
     ("GET", "/v2/customers/ID.xml"),
 ];
 
@@ -380,7 +441,8 @@ on_each_engine! {
 pub(crate) async fn sound(service: &Service) {
     let number = async |select: &str| service.number(select).await;
     let acme = "store_id = (SELECT store_id FROM store WHERE hash = 'acme')";
-    let live = number(&format!("SELECT live FROM counter WHERE {acme}")).await;
+    let live =
+        number(&format!("SELECT live FROM counter WHERE {acme} AND name = 'customer'")).await;
     let there = number(&format!("SELECT COUNT(*) FROM customer WHERE {acme}")).await;
     assert_eq!(live, there, "the count that is kept");
     let events = async |what: &str| {
@@ -405,6 +467,26 @@ pub(crate) async fn sound(service: &Service) {
     );
     let declared = number(&format!("SELECT COUNT(*) FROM consent_declaration WHERE {acme}")).await;
     assert_eq!(lines("consent.declared").await, declared, "each declaration has its line");
+    for (owned, owner) in [
+        ("attribute_value", "customer"),
+        ("attribute_value", "attribute"),
+        ("metafield", "customer"),
+    ] {
+        let orphans = format!(
+            "SELECT COUNT(*) FROM {owned} o WHERE NOT EXISTS
+                 (SELECT {owner}_id FROM {owner} w WHERE w.store_id = o.store_id AND w.{owner}_id = o.{owner}_id)"
+        );
+        assert_eq!(
+            number(&orphans).await,
+            0,
+            "what belongs to nobody: {owned} without its {owner}"
+        );
+    }
+    assert_eq!(
+        number(&format!("SELECT live FROM counter WHERE {acme} AND name = 'attribute'")).await,
+        number(&format!("SELECT COUNT(*) FROM attribute WHERE {acme}")).await,
+        "the count of attributes that is kept"
+    );
     let twice = "SELECT COUNT(*) FROM (SELECT store_id, email_key FROM customer WHERE channel_ids IS NULL GROUP BY store_id, email_key HAVING COUNT(*) > 1) AS twice";
     assert_eq!(number(twice).await, 0, "an address is one account's");
     let gaps = "SELECT COUNT(*) FROM (SELECT store_id, customer_id FROM consent_declaration GROUP BY store_id, customer_id

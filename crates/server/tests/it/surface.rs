@@ -48,7 +48,23 @@ fn path_at(store: &str, operation: &Operation) -> String {
 
 /// A request that would do something, were it let in.
 fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
+    let metafield = json!({"resource_id": 1, "namespace": "n", "key": "new", "value": "v", "permission_set": "read"});
     let body = match (operation.method.as_str(), operation.version) {
+        ("POST", _) if path.contains("customers/attributes") => {
+            json!([{"name": "new", "type": "string"}])
+        }
+        ("PUT", _) if path.contains("customers/attributes") => {
+            json!([{"id": 1, "name": "changed"}])
+        }
+        ("PUT", _) if path.contains("attribute-values") => {
+            json!([{"customer_id": 1, "attribute_id": 1, "value": "changed"}])
+        }
+        ("POST", _) if path.contains("customers/metafields") => json!([metafield]),
+        ("PUT", _) if path.contains("customers/metafields") => {
+            json!([{"id": 1, "value": "changed"}])
+        }
+        ("DELETE", _) if path.contains("customers/metafields") => json!([1]),
+        ("POST" | "PUT", _) if path.contains("metafields") => metafield,
         ("POST", Version::V3) => {
             json!([{"email": "new@example.com", "first_name": "A", "last_name": "B"}])
         }
@@ -81,11 +97,18 @@ fn says(operation: &Operation, answer: &Answer, status: u16, reason: &str) {
     assert_eq!((answer.status, answer.json()), (status, expected), "{answer}");
 }
 
-/// Customer 1, and an assurance that the walk changes nothing.
+/// Customer 1 and the first of whatever else a path names, and an assurance that the walk changes nothing.
 async fn nothing_changes_while(service: &Service, walk: impl AsyncFn(&Operation)) {
     service
         .made(json!([{"email": "ada@example.com", "first_name": "Ada", "last_name": "Lovelace"}]))
         .await;
+    let attribute = json!([{"name": "first", "type": "string"}]);
+    let metafield = json!({"namespace": "n", "key": "k", "value": "v", "permission_set": "write"});
+    for (path, body) in
+        [("/v3/customers/attributes", attribute), ("/v3/customers/1/metafields", metafield)]
+    {
+        assert_eq!(service.post("modify", path, body).await.status, 200, "{path}");
+    }
     let before = service.dump().await;
     for operation in guarded(service) {
         walk(&operation).await;
@@ -237,6 +260,16 @@ on_each_engine! {
                         400,
                         "The request body could not be read as a JSON object.",
                     );
+                } else if operation.path.contains("metafields") {
+                    // Ruling 1: these have words of their own.
+                    assert_eq!(answer.status, 400, "{answer}");
+                    let expected = json!({
+                        "status": 400,
+                        "title": "Input is invalid",
+                        "type": "https://developer.bigcommerce.com/api-docs/getting-started/api-status-codes",
+                        "detail": "Syntax error",
+                    });
+                    assert_eq!(answer.json(), expected, "{answer}");
                 } else {
                     says(operation, &answer, 422, "JSON data is missing or invalid");
                 }
@@ -463,7 +496,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 77;
+const MOST_MISSING: usize = 61;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {
