@@ -17,7 +17,9 @@ pub enum Counter {
 }
 
 impl Counter {
-    const ALL: [Self; 4] = [Self::Customer, Self::Attribute, Self::AttributeValue, Self::Metafield];
+    /// Every counter that a store has.
+    pub const ALL: [Self; 4] =
+        [Self::Customer, Self::Attribute, Self::AttributeValue, Self::Metafield];
 
     fn name(self) -> &'static str {
         match self {

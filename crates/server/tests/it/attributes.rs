@@ -221,6 +221,21 @@ on_each_engine! {
         sound(&service).await;
     }
 
+    async fn an_attributes_deletion_takes_its_values_past_one_transaction(service: Service) {
+        with_three(&service).await;
+        service
+            .meddle(
+                "INSERT INTO attribute_value
+                     (store_id, value_id, customer_id, attribute_id, value, date_created, date_modified)
+                 WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1201)
+                 SELECT store_id, n, n, n % 2 + 1, '', 0, 0 FROM numbers, store WHERE hash = 'acme'",
+            )
+            .await;
+        assert_eq!(service.delete("modify", &format!("{ATTRIBUTES}?id:in=1,2")).await.status, 204);
+        assert_eq!(service.number("SELECT COUNT(*) FROM attribute_value").await, 0);
+        assert_eq!(names(&service, "").await, ["Nickname"]);
+    }
+
     async fn a_deletion_of_attributes_without_ids_or_with_unknown_ones_is_204_and_changes_nothing(service: Service) {
         with_three(&service).await;
         let before = service.dump().await;
@@ -287,6 +302,20 @@ on_each_engine! {
         }
         let twice = "SELECT COUNT(*) FROM (SELECT name_key FROM attribute GROUP BY store_id, name_key HAVING COUNT(*) > 1) AS twice";
         assert_eq!(service.number(twice).await, 0);
+    }
+
+    /// Published. On a plan without limits there may be any number.
+    async fn on_a_limited_plan_attributes_and_values_are_written_three_at_once(service: Service) {
+        let limited = |it: &rest::Operation| {
+            it.path.contains("/customers/attribute").then(|| (it.method.to_string(), it.at_once))
+        };
+        let operations = server::router(service.app().clone()).1;
+        let mut limits: Vec<_> = operations.iter().filter_map(limited).collect();
+        limits.sort();
+        let any = |method: &str| (method.to_owned(), None);
+        let three = |method: &str| (method.to_owned(), Some(3));
+        let expected = [any("DELETE"), any("DELETE"), any("GET"), any("GET"), three("POST"), three("PUT"), three("PUT")];
+        assert_eq!(limits, expected);
     }
 
     async fn no_value_outlives_an_attribute_that_is_deleted_meanwhile(service: Service) {
