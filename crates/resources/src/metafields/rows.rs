@@ -241,15 +241,24 @@ fn narrowed<'t>(query: Query<'t, Reads>, filter: &Filter) -> Query<'t, Reads> {
     if let Some(customer) = filter.customer {
         query = query.push(" AND customer_id = ").push_bind(customer);
     }
+    // Beside a customer, who has few, everything else is only looked at: its index would lead to far more.
+    let (key, namespace, created, modified) = if filter.customer.is_some() {
+        (
+            " AND key || '' IN ",
+            " AND namespace || '' IN ",
+            " AND date_created + 0",
+            " AND date_modified + 0",
+        )
+    } else {
+        (" AND key IN ", " AND namespace IN ", " AND date_created", " AND date_modified")
+    };
     for keys in &filter.keys {
-        query = query.push(" AND key IN ").push_list(keys.iter().map(String::as_str));
+        query = query.push(key).push_list(keys.iter().map(String::as_str));
     }
     for namespaces in &filter.namespaces {
-        query = query.push(" AND namespace IN ").push_list(namespaces.iter().map(String::as_str));
+        query = query.push(namespace).push_list(namespaces.iter().map(String::as_str));
     }
-    query
-        .push_span(" AND date_created", filter.created)
-        .push_span(" AND date_modified", filter.modified)
+    query.push_span(created, filter.created).push_span(modified, filter.modified)
 }
 
 impl FromRow for Metafield {
@@ -311,9 +320,27 @@ mod tests {
             };
             db.read(plan).await.unwrap().join("; ")
         };
+        let span = Span { from: Some(Timestamp(1)), to: Some(Timestamp(2)) };
         let of_one = Filter { customer: Some(CustomerId(1)), ..Filter::default() };
-        let steps = plan(&of_one, Part::Offset(0)).await;
-        assert!(steps.contains("store_id=? AND customer_id=?"), "{steps}");
+        let narrow = Filter {
+            keys: vec![vec!["a".to_owned()]],
+            namespaces: vec![vec!["b".to_owned()]],
+            created: span,
+            modified: span,
+            ..of_one.clone()
+        };
+        for (filter, part) in [
+            (&of_one, Part::Offset(0)),
+            (&narrow, Part::Offset(0)),
+            (&narrow, Part::After(MetafieldId(5))),
+            (&narrow, Part::Before(MetafieldId(5))),
+        ] {
+            let steps = plan(filter, part).await;
+            assert!(steps.contains("store_id=? AND customer_id=?"), "{steps}");
+        }
+        let by_key = Filter { keys: vec![vec!["a".to_owned()]], ..Filter::default() };
+        let steps = plan(&by_key, Part::Offset(0)).await;
+        assert!(steps.contains("metafield_by_key (store_id=? AND key=?"), "{steps}");
         let steps = plan(&Filter::default(), Part::After(MetafieldId(5))).await;
         assert!(steps.contains("store_id=? AND metafield_id>?"), "{steps}");
         assert!(!steps.contains("TEMP B-TREE"), "{steps}");
