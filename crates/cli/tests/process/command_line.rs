@@ -223,7 +223,8 @@ on_each_engine! {
     fn doctor_tells_no_secret(place: Place) {
         let account = place.store("acme");
         let mut told = place.run(&["doctor"]);
-        assert!(told.contains("1 applied, 0 pending"), "{told}");
+        let migrations = format!("{} applied, 0 pending", resources::SCHEMA.len());
+        assert!(told.contains(&migrations), "{told}");
         let mut secrets = vec![account.token, account.client_secret, account.client_id];
         secrets.push(fs::read_to_string(place.path("custodia.key")).expect("a key"));
         if place.engine == Engine::Postgres {

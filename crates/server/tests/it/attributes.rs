@@ -120,12 +120,7 @@ on_each_engine! {
             (json!([{"name": "a\u{0}", "type": "string"}]), json!({"0.name": "error.expected.text.without.nul"})),
         ];
         for (sent, errors) in shapes {
-            let answer = service.post("modify", ATTRIBUTES, sent.clone()).await;
-            if sent == json!([42]) {
-                assert_eq!(answer.status, 422, "{answer}");
-            } else {
-                answer.refused(422, INVALID, &errors);
-            }
+            service.post("modify", ATTRIBUTES, sent).await.refused(422, INVALID, &errors);
         }
         let long = service.post("modify", ATTRIBUTES, json!([attribute("a", "date"), attribute(&"a".repeat(256), "date")])).await;
         shows(&long, "name too long");
@@ -188,11 +183,7 @@ on_each_engine! {
             (json!([{"id": 9_999_999_999_i64, "name": "a"}]), json!({"id": "error.expected.int"})),
         ];
         for (sent, errors) in shapes {
-            let answer = service.put("modify", ATTRIBUTES, sent).await;
-            assert_eq!(answer.status, 422, "{answer}");
-            if answer.json()["errors"] != errors {
-                assert_eq!(answer.json()["errors"], json!({"0.id": "error.expected.int"}), "{answer}");
-            }
+            service.put("modify", ATTRIBUTES, sent).await.refused(422, INVALID, &errors);
         }
         let unknown = service.put("modify", ATTRIBUTES, json!([{"id": 1, "name": "a"}, {"id": 9, "name": "b"}])).await;
         shows(&unknown, "unknown id");
