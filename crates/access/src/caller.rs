@@ -29,6 +29,12 @@ impl Caller {
         &self.known.store.hash
     }
 
+    /// The public half of the account's credentials: what owns metafields, and what webhooks go by.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.known.client_id
+    }
+
     /// Whether the store shows this oddity.
     #[must_use]
     pub fn has(&self, quirk: Quirk) -> bool {

@@ -37,6 +37,12 @@ id! {
     SegmentNumber,
     /// A shopper profile within a store, as rows refer to it: in the order of making. The wire shows a UUID.
     ProfileNumber,
+    /// A customer attribute within a store: what may be said of every customer.
+    AttributeId,
+    /// The value of one attribute for one customer, within a store.
+    AttributeValueId,
+    /// A metafield within a store: what an app keeps beside a customer.
+    MetafieldId,
 }
 
 /// Draws the 64-bit, time-ordered numbers of events and audit lines.

@@ -17,8 +17,9 @@ pub use self::{
     chance::{Chance, SeededChance, SystemChance},
     error::{Error, Result, Violations},
     id::{
-        AccountId, AddressId, ChannelId, CustomerId, EventIds, FormFieldId, GroupId, ProfileNumber,
-        SegmentNumber, StoreId, SubscriberId, WishlistId, WishlistItemId,
+        AccountId, AddressId, AttributeId, AttributeValueId, ChannelId, CustomerId, EventIds,
+        FormFieldId, GroupId, MetafieldId, ProfileNumber, SegmentNumber, StoreId, SubscriberId,
+        WishlistId, WishlistItemId,
     },
     money::Money,
     scope::{Grants, Scope},

@@ -2,6 +2,8 @@
 //! (transactions, events, audit) < `v2`, `v3` (the wire). `tests/tidy.rs` holds the direction.
 
 pub mod addresses;
+pub mod attribute_values;
+pub mod attributes;
 pub mod audit;
 pub mod channels;
 pub mod consent;
@@ -11,6 +13,7 @@ pub mod form_fields;
 pub mod groups;
 pub mod instruments;
 pub mod memberships;
+pub mod metafields;
 mod openapi;
 pub mod outbox;
 pub mod segments;
@@ -40,6 +43,9 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = wishlists::v3::routes(routes);
     let routes = segments::v3::routes(routes);
     let routes = shopper_profiles::v3::routes(routes);
+    let routes = attributes::v3::routes(routes);
+    let routes = attribute_values::v3::routes(routes);
+    let routes = metafields::v3::routes(routes);
     let routes = customers::v2::routes(routes);
     let routes = addresses::v2::routes(routes);
     let routes = sign_in::v2::routes(routes);
@@ -55,6 +61,8 @@ pub const SCHEMA: &[Migration] = &[
     script("0001_init", include_str!("../schema/0001_init.sql")),
     script("0002_addresses", include_str!("../schema/0002_addresses.sql")),
     script("0003_form_fields", include_str!("../schema/0003_form_fields.sql")),
+    script("0004_attributes", include_str!("../schema/0004_attributes.sql")),
+    script("0005_metafields", include_str!("../schema/0005_metafields.sql")),
     script("0006_groups", include_str!("../schema/0006_groups.sql")),
     script("0007_channels", include_str!("../schema/0007_channels.sql")),
     script("0008_instruments", include_str!("../schema/0008_instruments.sql")),

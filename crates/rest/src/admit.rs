@@ -130,7 +130,7 @@ async fn check(
     }
     let at_once = operation.at_once.filter(|_| account.store.plan.quota().is_some());
     if let (Ok(_), Some(most)) = (taken, at_once) {
-        passed.running = app.limiter.enter(account.id, operation.path, most);
+        passed.running = app.limiter.enter(account.id, operation.name, most);
     }
     if taken.is_err() || (at_once.is_some() && passed.running.is_none()) {
         let mut refusal = version.say(StatusCode::TOO_MANY_REQUESTS, "Too many requests");

@@ -31,6 +31,8 @@ pub struct Operation {
     pub method: Method,
     /// Its whole path, with `{names}` for what varies.
     pub path: &'static str,
+    /// Method and path, as what is counted of it is kept.
+    pub name: &'static str,
     /// What a caller needs.
     pub scope: Scope,
     /// How many of it one account may have running, on plans that have limits (ruling 24).
@@ -139,8 +141,10 @@ impl Routes {
     ) -> Self {
         // Leaked once per route at start: the pattern names the route in every log line and limit.
         let path: &'static str = String::leak(format!("{}{path}", self.version.prefix()));
+        let name: &'static str = String::leak(format!("{method} {path}"));
+        let version = self.version;
         let operation: &'static Operation =
-            Box::leak(Box::new(Operation { version: self.version, method, path, scope, at_once }));
+            Box::leak(Box::new(Operation { version, method, path, name, scope, at_once }));
         let admitted = move |State(app): State<App>, request: Request| {
             let handler = handler.clone();
             async move { admit::admit(app, operation, request, handler).await }

@@ -15,7 +15,7 @@ use kernel::{Error, Uuid, Violations};
 use serde::Serialize;
 
 pub use self::{
-    fields::{Body, Fields},
+    fields::{Body, Fields, InputBody},
     page::{Cursors, Links, Meta, Page, PageLinks, Pagination, Window},
     params::{NoParams, Params},
 };
@@ -96,6 +96,8 @@ pub struct Failure {
     errors: BTreeMap<String, String>,
     /// How many rows were refused, where the resource tells refusals in the envelope of a batch.
     of_rows: Option<usize>,
+    /// Said in place of `errors`, where there is one.
+    detail: Option<&'static str>,
     cause: Option<String>,
     retry_after: Option<i64>,
 }
@@ -107,6 +109,7 @@ impl Failure {
             status,
             title: title.into(),
             errors: BTreeMap::new(),
+            detail: None,
             of_rows: None,
             cause: None,
             retry_after: None,
@@ -118,6 +121,13 @@ impl Failure {
     pub fn unreadable(faults: Violations) -> Self {
         let title = "JSON data is missing or invalid";
         Self { errors: faults.into_map(), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, title) }
+    }
+
+    /// A body that is not JSON, as metafields put it: 400 with a `detail` and without `errors` (ruling 1).
+    #[must_use]
+    pub fn syntax() -> Self {
+        let title = "Input is invalid";
+        Self { detail: Some("Syntax error"), ..Self::new(StatusCode::BAD_REQUEST, title) }
     }
 
     /// Fields that break a rule, under the title of the operation (`Create customers failed.`; ruling 2).
@@ -137,6 +147,21 @@ impl Failure {
     #[must_use]
     pub fn of_rows(self, total: usize) -> Self {
         Self { of_rows: Some(total), ..self }
+    }
+
+    /// Rows that the domain refuses, each fault under its row's index already, under the title of the operation
+    /// (ruling 2). What is no fault of a row keeps its own words.
+    #[must_use]
+    pub fn by_row(title: &str, error: Error) -> Self {
+        match error {
+            Error::Invalid(faults) => Self::refused(title, faults),
+            Error::UnknownRow { index, what } => {
+                let mut faults = Violations::default();
+                faults.add(format!("{index}.id"), format!("invalid {what} ID"));
+                Self::refused(title, faults)
+            }
+            error => error.into(),
+        }
     }
 
     /// More rows than the operation takes (ruling 3).
@@ -190,7 +215,10 @@ impl IntoResponse for Failure {
             status: u16,
             title: String,
             r#type: &'static str,
-            errors: BTreeMap<String, String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            detail: Option<&'static str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            errors: Option<BTreeMap<String, String>>,
         }
         #[derive(Serialize)]
         struct Batch {
@@ -207,8 +235,9 @@ impl IntoResponse for Failure {
         let problem = Problem {
             status: self.status.as_u16(),
             title: self.title,
-            r#type: "https://developer.bigcommerce.com/api-docs/getting-started/api-status-codes",
-            errors: self.errors,
+            r#type: STATUS_CODES,
+            detail: self.detail,
+            errors: self.detail.is_none().then_some(self.errors),
         };
         let body = match self.of_rows {
             None => serde_json::to_vec(&problem),
@@ -227,6 +256,10 @@ impl IntoResponse for Failure {
         response
     }
 }
+
+/// The `type` of every problem.
+pub const STATUS_CODES: &str =
+    "https://developer.bigcommerce.com/api-docs/getting-started/api-status-codes";
 
 /// The ids in a path after the store's hash, in order: `Ids([customer])`.
 ///

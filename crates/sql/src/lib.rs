@@ -21,7 +21,7 @@ pub use self::{
     db::Db,
     error::{Error, Result},
     migrate::{Migration, migrate, pending},
-    query::{LIST_CAP, Query},
+    query::{LIST_CAP, Query, containing},
     row::{FromRow, Row},
     tx::{ReadTx, Reads, WriteTx, Writes},
     value::{Bind, Primitive, Value},

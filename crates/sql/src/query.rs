@@ -1,5 +1,7 @@
 use std::{borrow::Cow, fmt::Write as _, marker::PhantomData};
 
+use kernel::Span;
+
 use crate::{Bind, Error, FromRow, ReadTx, Result, Row, Writes, tx::Access, value::Datum};
 
 /// The most values that [`Query::push_list`] takes.
@@ -71,6 +73,18 @@ impl<'t, A: Access> Query<'t, A> {
         self.push(")")
     }
 
+    /// Append the clauses that keep a column of instants within a span, each there only when the span has
+    /// that end. The text is ` AND ` and the column.
+    pub fn push_span(mut self, and_column: &'static str, span: Span) -> Self {
+        if let Some(from) = span.from {
+            self = self.push(and_column).push(" >= ").push_bind(from);
+        }
+        if let Some(to) = span.to {
+            self = self.push(and_column).push(" <= ").push_bind(to);
+        }
+        self
+    }
+
     fn push_datum(mut self, value: Datum) -> Self {
         self.params.push(value);
         let _ = write!(self.text.to_mut(), "${}", self.params.len());
@@ -113,6 +127,17 @@ impl Query<'_, Writes> {
         self.tx.enter(self.misuse)?;
         self.tx.execute(&self.text, &self.params).await
     }
+}
+
+/// A pattern that finds a part anywhere, each of its characters standing for itself. No text that is
+/// looked through is as long as `LONGEST`, and `SQLite` refuses patterns much longer: what is cut off could
+/// not be found either.
+#[must_use]
+pub fn containing(part: &str) -> String {
+    const LONGEST: usize = 10_000;
+    let part = &part[..part.floor_char_boundary(LONGEST)];
+    let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
 }
 
 /// One line of a plan, in the column that each engine calls by a name of its own.

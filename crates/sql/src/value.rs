@@ -211,6 +211,7 @@ macro_rules! numbers {
 }
 
 numbers!(StoreId, CustomerId, AddressId, AccountId, ChannelId, GroupId, Timestamp, Money);
+numbers!(AttributeId, AttributeValueId, MetafieldId);
 numbers!(FormFieldId, SubscriberId, WishlistId, WishlistItemId, SegmentNumber, ProfileNumber);
 
 /// Kept as it is written.

@@ -1,5 +1,6 @@
 use kernel::{
-    AddressId, ChannelId, CustomerId, FormFieldId, GroupId, SegmentNumber, SubscriberId, WishlistId,
+    AddressId, AttributeId, ChannelId, CustomerId, FormFieldId, GroupId, MetafieldId,
+    SegmentNumber, SubscriberId, WishlistId,
 };
 
 /// A change, as its audit line names it.
@@ -116,6 +117,54 @@ impl Change {
         Self { action: "customer.password_rehashed", subject: id.0, fields: String::new() }
     }
 
+    /// A customer attribute was made.
+    #[must_use]
+    pub fn attribute_created(id: AttributeId) -> Self {
+        Self { action: "attribute.created", subject: id.0, fields: String::new() }
+    }
+
+    /// A customer attribute was renamed.
+    #[must_use]
+    pub fn attribute_updated(id: AttributeId) -> Self {
+        Self { action: "attribute.updated", subject: id.0, fields: "name".to_owned() }
+    }
+
+    /// A customer attribute was deleted, and every customer's value of it.
+    #[must_use]
+    pub fn attribute_deleted(id: AttributeId) -> Self {
+        Self { action: "attribute.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// A customer's values of these attributes were set; the fields are the attributes' ids.
+    #[must_use]
+    pub fn attribute_values_set(id: CustomerId, attributes: &[AttributeId]) -> Self {
+        Self { action: "attribute_values.set", subject: id.0, fields: listed(attributes) }
+    }
+
+    /// A customer's values of these attributes were deleted; the fields are the attributes' ids.
+    #[must_use]
+    pub fn attribute_values_deleted(id: CustomerId, attributes: &[AttributeId]) -> Self {
+        Self { action: "attribute_values.deleted", subject: id.0, fields: listed(attributes) }
+    }
+
+    /// A metafield was made.
+    #[must_use]
+    pub fn metafield_created(id: MetafieldId) -> Self {
+        Self { action: "metafield.created", subject: id.0, fields: String::new() }
+    }
+
+    /// Fields of a metafield were changed.
+    #[must_use]
+    pub fn metafield_updated(id: MetafieldId, fields: &[&'static str]) -> Self {
+        Self { action: "metafield.updated", subject: id.0, fields: fields.join(" ") }
+    }
+
+    /// A metafield was deleted, and its customer was not.
+    #[must_use]
+    pub fn metafield_deleted(id: MetafieldId) -> Self {
+        Self { action: "metafield.deleted", subject: id.0, fields: String::new() }
+    }
+
     /// A customer's consent was declared.
     #[must_use]
     pub fn consent_declared(id: CustomerId) -> Self {
@@ -199,4 +248,8 @@ impl Change {
     pub fn shopper_profile_deleted(id: CustomerId) -> Self {
         Self { action: "shopper_profile.deleted", subject: id.0, fields: String::new() }
     }
+}
+
+fn listed(attributes: &[AttributeId]) -> String {
+    attributes.iter().map(|id| id.0.to_string()).collect::<Vec<_>>().join(" ")
 }

@@ -26,6 +26,13 @@ pub enum Counter {
     Segment,
     /// Shopper profiles.
     ShopperProfile,
+    /// Customer attributes. Its row also stands for their names, and for how many there may be.
+    Attribute,
+    /// Attribute values; how many there are is not kept. Whoever sets one, or deletes an attribute, holds its
+    /// row, so that no value outlives its attribute.
+    AttributeValue,
+    /// Metafields; how many there are is not kept.
+    Metafield,
     /// Definitions of form fields. Whoever defines one holds it, so that two requests cannot use one name.
     FormField,
     /// Forms that were filled in: each customer and each address with values has one. Taken last, when
@@ -35,11 +42,14 @@ pub enum Counter {
 
 impl Counter {
     /// In the order in which who needs several takes them.
-    const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Customer,
         Self::Address,
         Self::CustomerGroup,
         Self::Channel,
+        Self::Attribute,
+        Self::AttributeValue,
+        Self::Metafield,
         Self::FormField,
         Self::Subscriber,
         Self::Wishlist,
@@ -64,6 +74,9 @@ impl Counter {
             Self::FormSession => "form_session",
             Self::Segment => "segment",
             Self::ShopperProfile => "profile",
+            Self::Attribute => "attribute",
+            Self::AttributeValue => "attribute_value",
+            Self::Metafield => "metafield",
         }
     }
 }
@@ -91,6 +104,26 @@ pub async fn take(
         .query(
             "UPDATE counter SET last = last + $3, live = live + $3 WHERE store_id = $1 AND name = $2
              RETURNING last",
+        )
+        .bind(store)
+        .bind(counter.name())
+        .bind(count)
+        .fetch_optional()
+        .await?;
+    Ok(last.map(|(last,)| last - count + 1))
+}
+
+/// Take the next `count` numbers for things whose live ones nobody counts; the first of them is returned.
+/// `None` when the store is gone.
+pub async fn number(
+    tx: &mut WriteTx,
+    store: StoreId,
+    counter: Counter,
+    count: i64,
+) -> Result<Option<i64>> {
+    let last: Option<(i64,)> = tx
+        .query(
+            "UPDATE counter SET last = last + $3 WHERE store_id = $1 AND name = $2 RETURNING last",
         )
         .bind(store)
         .bind(counter.name())

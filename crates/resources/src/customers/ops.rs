@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{AddressId, CustomerId, Error, Result, StoreId, Timestamp, Uuid};
+use kernel::{AddressId, AttributeId, CustomerId, Error, Result, StoreId, Timestamp, Uuid};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -12,13 +12,14 @@ use super::{
 };
 use crate::{
     addresses::{self, model::Embedded},
+    attribute_values::{self, model::Embedded as Values},
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     form_fields::{
         model::{Answer, Entry, Owner, Said},
         within as form_fields,
     },
-    instruments, memberships,
+    instruments, memberships, metafields,
     outbox::{self, model::Event},
     segments, settings, shopper_profiles, wishlists,
 };
@@ -29,6 +30,8 @@ pub struct Draft {
     pub customer: Changes,
     /// What a new customer brings along; `None` where nothing was said of addresses.
     pub addresses: Option<Vec<addresses::ops::Draft>>,
+    /// What a new customer's attributes are; `None` where nothing was said of them.
+    pub attributes: Option<Vec<(AttributeId, String)>>,
     /// Values of form fields; those not named stay as they are.
     pub form_fields: Option<Vec<Said>>,
 }
@@ -37,6 +40,7 @@ pub struct Draft {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted {
     pub addresses: bool,
+    pub attributes: bool,
     pub form_fields: bool,
     pub shopper_profile: bool,
     pub segments: bool,
@@ -49,6 +53,8 @@ pub struct Belongings {
     pub addresses: Option<BTreeMap<CustomerId, Embedded>>,
     /// The values of form fields of the addresses that are shown, each by its own id.
     pub address_form_fields: addresses::ops::Answers,
+    /// Who has none is not in it; in an answer to a creation, of whom nothing was said.
+    pub attributes: Option<BTreeMap<CustomerId, Values>>,
     /// Who has none is in it all the same; in an answer to what was written, who said nothing of them is not.
     pub form_fields: Option<BTreeMap<CustomerId, Vec<Answer>>>,
     /// Who has none is not in it.
@@ -167,7 +173,8 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
             entries.extend(own_form_fields(rows.clone()));
             entries.sort_by_key(|entry| entry.row);
             form_fields::set(tx, caller.store, &entries).await?;
-            let mut belongings = written(tx, caller.store, rows, Wanted::default()).await?;
+            let mut belongings = written(tx, caller.store, rows.clone(), Wanted::default()).await?;
+            belongings.attributes = Some(endow(tx, caller, rows, now).await?);
             belongings.address_form_fields = answers(tx, caller.store, &brought).await?;
             belongings.addresses = Some(brought);
             Ok(Written { customers: made, belongings })
@@ -458,6 +465,8 @@ async fn delete_in(
     now: Timestamp,
 ) -> Result<Vec<CustomerId>> {
     form_fields::forget_customers(tx, caller.store, ids).await?;
+    attribute_values::rows::delete_of_customers(tx, caller.store, ids).await?;
+    metafields::rows::delete_of_customers(tx, caller.store, ids).await?;
     let gone = rows::delete(tx, caller.store, ids).await?;
     addresses::ops::forget_in(tx, caller.store, &gone).await?;
     instruments::rows::delete_of(tx, caller.store, &gone).await?;
@@ -495,6 +504,11 @@ async fn belongings(
     } else {
         None
     };
+    let attributes = if wanted.attributes {
+        Some(attribute_values::rows::embedded(tx, store, ids).await?)
+    } else {
+        None
+    };
     let form_fields = if wanted.form_fields && !ids.is_empty() {
         Some(form_fields::of_customers(tx, store, ids).await?)
     } else {
@@ -515,7 +529,14 @@ async fn belongings(
     } else {
         None
     };
-    Ok(Belongings { addresses, address_form_fields, form_fields, shopper_profiles, segments })
+    Ok(Belongings {
+        addresses,
+        address_form_fields,
+        attributes,
+        form_fields,
+        shopper_profiles,
+        segments,
+    })
 }
 
 /// The same of customers that were written: of each also what its row wrote (observed.md 4.2).
@@ -529,6 +550,20 @@ async fn written<'d>(
     let ids: BTreeSet<CustomerId> = rows.filter(is_shown).map(|(id, _)| id).collect();
     let ids: Vec<CustomerId> = ids.into_iter().collect();
     belongings(tx, store, &ids, Wanted { form_fields: true, ..Wanted::default() }).await
+}
+
+/// Give new customers the attributes that were said of them; those of whom nothing was said are not in it.
+async fn endow<'d>(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    rows: impl Iterator<Item = (CustomerId, &'d Draft)>,
+    now: Timestamp,
+) -> Result<BTreeMap<CustomerId, Values>> {
+    let said: Vec<_> = rows.map(|(id, draft)| (id, draft.attributes.as_deref())).collect();
+    let values: Vec<_> = said.iter().map(|(id, said)| (*id, said.unwrap_or_default())).collect();
+    let mut made = attribute_values::ops::create_in(tx, caller, &values, now).await?;
+    made.retain(|id, _| said.iter().any(|(customer, said)| customer == id && said.is_some()));
+    Ok(made)
 }
 
 /// What each row says of its customer's own form fields.
@@ -629,7 +664,7 @@ async fn hold_for_deletion(tx: &mut WriteTx, store: StoreId) -> Result<()> {
 }
 
 /// What a change of the channels that let a customer sign in is told by.
-fn access_updated(customer: &Customer) -> Event {
+fn access_updated(customer: &Customer) -> Event<'static> {
     let channels = match &customer.access {
         Access::Global => None,
         Access::Channels(channels) => Some(channels.iter().copied().collect()),

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use kernel::{ChannelId, CustomerId, GroupId, StoreId, Timestamp, fold};
-use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes};
+use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes, containing};
 
 use super::{
     filter::{Filter, Key, Order, Part, Place, PlaceKey, Span, Text},
@@ -538,15 +538,6 @@ fn beyond<'t>(query: Query<'t, Reads>, walk: Walk, place: &Place) -> Query<'t, R
         PlaceKey::LastName(key) => query.push_bind(key.as_str()).push(", "),
     };
     query.push_bind(place.id).push(")")
-}
-
-/// A pattern that finds a part anywhere, each of its characters standing for itself. No name is as long as
-/// `LONGEST`, and SQLite refuses patterns much longer: what is cut off could not be found either.
-fn containing(part: &str) -> String {
-    const LONGEST: usize = 10_000;
-    let part = &part[..part.floor_char_boundary(LONGEST)];
-    let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{escaped}%")
 }
 
 fn name_key(customer: &Customer) -> String {

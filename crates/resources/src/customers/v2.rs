@@ -341,8 +341,13 @@ impl CustomerBody {
 }
 
 /// What V2 shows of what belongs to a customer.
-const SHOWN: Wanted =
-    Wanted { addresses: false, form_fields: true, shopper_profile: false, segments: false };
+const SHOWN: Wanted = Wanted {
+    addresses: false,
+    attributes: false,
+    form_fields: true,
+    shopper_profile: false,
+    segments: false,
+};
 
 /// Every member a body may have; those published as read-only are ignored.
 const MEMBERS: &[&str] = &[

@@ -28,6 +28,7 @@ use crate::{
         ops::Answers,
         v3::AddressBody,
     },
+    attribute_values::{self, model::Embedded as Values, v3::ValueBody},
     form_fields::{
         model::Said as Answered,
         shape::{self as form_fields, AnswerBody},
@@ -58,6 +59,7 @@ async fn list(
     let part = part(&window, order)?;
     let wanted = Wanted {
         addresses: include.contains(&Include::Addresses),
+        attributes: include.contains(&Include::Attributes),
         form_fields: include.contains(&Include::FormFields),
         shopper_profile: include.contains(&Include::ShopperProfile),
         segments: include.contains(&Include::Segments),
@@ -73,7 +75,10 @@ async fn list(
     let body = |customer: Customer| {
         let addresses = belongings.addresses.as_ref().map(|all| all.get(&customer.id));
         let addresses = addresses.map(|shown| shown.cloned().unwrap_or_default());
+        let values = belongings.attributes.as_ref().map(|all| all.get(&customer.id));
+        let values = values.map(|shown| shown.cloned().unwrap_or_default());
         CustomerBody::new(customer, &belongings, with_credit)
+            .with_attributes(values)
             .with_addresses(addresses, &belongings.address_form_fields)
     };
     Ok(Json(Page { data: customers.into_iter().map(body).collect(), meta }))
@@ -95,22 +100,24 @@ async fn create(
         // No e-mail is ever sent; read, so that a wrong type is told.
         fields.optional("trigger_account_created_notification", json::boolean);
         let addresses = fields.objects("addresses", MOST_EMBEDDED, addresses::v3::brought);
-        fields.not_yet("attributes");
+        let attributes = fields.optional("attributes", attribute_values::v3::nested);
         let form_fields = fields.optional("form_fields", form_fields::said);
-        (said, addresses, form_fields)
+        (said, addresses, attributes, form_fields)
     })?;
     let mut drafts = Vec::with_capacity(rows.len());
-    for (index, (said, addresses, form_fields)) in rows.into_iter().enumerate() {
+    for (index, (said, addresses, attributes, form_fields)) in rows.into_iter().enumerate() {
         let customer = checked(said, index, TITLE)?;
         let addresses = brought(addresses, index, TITLE)?;
-        drafts.push(Draft { customer, addresses, form_fields });
+        drafts.push(Draft { customer, addresses, attributes, form_fields });
     }
     let refused = |error| refused(TITLE, ".customer_create", "creating", error);
     let made = ops::create(&app, &caller, &drafts).await.map_err(refused)?;
     let belongings = made.belongings;
     let body = |customer: Customer| {
         let brought = belongings.addresses.as_ref().and_then(|all| all.get(&customer.id).cloned());
+        let values = belongings.attributes.as_ref().and_then(|all| all.get(&customer.id).cloned());
         CustomerBody::new(customer, &belongings, true)
+            .with_attributes(values)
             .with_addresses(brought, &belongings.address_form_fields)
     };
     Ok(Json(Written::new(made.customers.into_iter().map(body).collect())))
@@ -335,6 +342,11 @@ struct CustomerBody {
     address_count: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     addresses: Option<Vec<AddressBody>>,
+    // Where this goes is not recorded; addresses, which are, stand here (observed.md 4.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attribute_count: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<Vec<ValueBody>>,
     authentication: AuthenticationBody,
     company: String,
     customer_group_id: i64,
@@ -391,6 +403,8 @@ impl CustomerBody {
             id: customer.id.0,
             address_count: None,
             addresses: None,
+            attribute_count: None,
+            attributes: None,
             authentication: AuthenticationBody {
                 force_password_reset: customer.force_password_reset,
             },
@@ -416,6 +430,13 @@ impl CustomerBody {
         }
     }
 
+    /// With its attributes, where they were asked for or brought along.
+    fn with_attributes(self, shown: Option<Values>) -> Self {
+        let Some(Values { count, values }) = shown else { return self };
+        let values = values.into_iter().map(ValueBody::from).collect();
+        Self { attribute_count: Some(count), attributes: Some(values), ..self }
+    }
+
     /// With its addresses, where they were asked for or brought along.
     fn with_addresses(self, shown: Option<Embedded>, answers: &Answers) -> Self {
         let Some(Embedded { addresses, count }) = shown else { return self };
@@ -437,6 +458,7 @@ fn amount<S: Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::Error
 enum Include {
     Addresses,
     StoreCredit,
+    Attributes,
     FormFields,
     ShopperProfile,
     Segments,
@@ -446,6 +468,7 @@ enum Include {
 const INCLUDES: &[(&str, Include)] = &[
     ("addresses", Include::Addresses),
     ("storecredit", Include::StoreCredit),
+    ("attributes", Include::Attributes),
     ("formfields", Include::FormFields),
     ("shopper_profile_id", Include::ShopperProfile),
     ("segment_ids", Include::Segments),

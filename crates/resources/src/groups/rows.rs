@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kernel::{GroupId, Money, StoreId, fold};
-use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes};
+use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes, containing};
 
 use super::model::{CategoryAccess, Discount, Group, Method, Rule};
 use crate::customers::filter::Span;
@@ -191,15 +191,6 @@ fn narrowed<'t>(mut query: Query<'t, Reads>, filter: &Filter) -> Query<'t, Reads
         }
     }
     query
-}
-
-/// A pattern that finds a part anywhere, each of its characters standing for itself. No name is as long as
-/// `LONGEST`, and SQLite refuses patterns much longer.
-fn containing(part: &str) -> String {
-    const LONGEST: usize = 10_000;
-    let part = &part[..part.floor_char_boundary(LONGEST)];
-    let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("%{escaped}%")
 }
 
 impl FromRow for Group {

@@ -1,8 +1,10 @@
-use kernel::{AddressId, ChannelId, CustomerId, SubscriberId};
+use std::fmt::Write as _;
+
+use kernel::{AddressId, ChannelId, CustomerId, MetafieldId, SubscriberId};
 
 /// Something that happened which a webhook may tell of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum Event<'a> {
     /// A customer was made.
     CustomerCreated(CustomerId),
     /// A customer was changed (not its addresses).
@@ -25,9 +27,24 @@ pub enum Event {
     CustomerAccessUpdated(CustomerId, Option<Vec<ChannelId>>),
     /// Another of a customer's stored instruments is the default now, or none is.
     DefaultInstrumentUpdated(CustomerId),
+    /// A metafield was made.
+    MetafieldCreated(MetafieldName<'a>),
+    /// A metafield was changed.
+    MetafieldUpdated(MetafieldName<'a>),
+    /// A metafield was deleted, and its customer was not.
+    MetafieldDeleted(MetafieldName<'a>),
 }
 
-impl Event {
+/// What an event tells of a metafield: never its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetafieldName<'a> {
+    pub id: MetafieldId,
+    pub customer: CustomerId,
+    pub namespace: &'a str,
+    pub key: &'a str,
+}
+
+impl Event<'_> {
     /// The scope a webhook subscribes to.
     #[must_use]
     pub fn scope(&self) -> &'static str {
@@ -45,6 +62,9 @@ impl Event {
             Self::DefaultInstrumentUpdated(_) => {
                 "store/customer/payment/instrument/default/updated"
             }
+            Self::MetafieldCreated(_) => "store/metafield/created",
+            Self::MetafieldUpdated(_) => "store/metafield/updated",
+            Self::MetafieldDeleted(_) => "store/metafield/deleted",
         }
     }
 
@@ -63,6 +83,9 @@ impl Event {
             Self::SubscriberCreated(id)
             | Self::SubscriberUpdated(id)
             | Self::SubscriberDeleted(id) => id.0,
+            Self::MetafieldCreated(name)
+            | Self::MetafieldUpdated(name)
+            | Self::MetafieldDeleted(name) => name.customer.0,
         }
     }
 
@@ -95,6 +118,53 @@ impl Event {
                 });
                 format!(r#"{{"customer_id":{},"channel_ids":{channels}}}"#, id.0)
             }
+            Self::MetafieldCreated(name)
+            | Self::MetafieldUpdated(name)
+            | Self::MetafieldDeleted(name) => name.data(),
         }
+    }
+}
+
+impl MetafieldName<'_> {
+    fn data(self) -> String {
+        let (namespace, key) = (quoted(self.namespace), quoted(self.key));
+        format!(
+            r#"{{"type":"metafield","id":{},"metafield":{{"resource_type":"customer","resource_id":"{}","namespace":{namespace},"key":{key}}}}}"#,
+            self.id.0, self.customer.0
+        )
+    }
+}
+
+/// A text as JSON writes it.
+fn quoted(text: &str) -> String {
+    let mut json = String::with_capacity(text.len() + 2);
+    json.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => json.extend(['\\', c]),
+            c if c < ' ' => {
+                let _ = write!(json, "\\u{:04x}", u32::from(c));
+            }
+            c => json.push(c),
+        }
+    }
+    json.push('"');
+    json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metafields_event_is_json_whatever_its_names_hold() {
+        let name = MetafieldName {
+            id: MetafieldId(10),
+            customer: CustomerId(32),
+            namespace: "a\"b\\c",
+            key: "d\n\u{1f}ü",
+        };
+        let expected = r#"{"type":"metafield","id":10,"metafield":{"resource_type":"customer","resource_id":"32","namespace":"a\"b\\c","key":"d\u000a\u001fü"}}"#;
+        assert_eq!(Event::MetafieldCreated(name).data(), expected);
     }
 }

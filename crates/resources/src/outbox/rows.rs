@@ -8,7 +8,7 @@ pub async fn publish(
     tx: &mut WriteTx,
     store: StoreId,
     event_id: i64,
-    event: Event,
+    event: Event<'_>,
     at: Timestamp,
 ) -> Result<()> {
     tx.query(

@@ -26,6 +26,23 @@ pub const HELD: &[Held] = &[
             (SELECT address_id FROM customer_address WHERE store_id = $1 ORDER BY address_id LIMIT $2)",
     },
     Held {
+        table: "attribute",
+        delete_some:
+            "DELETE FROM attribute WHERE store_id = $1 AND attribute_id IN
+            (SELECT attribute_id FROM attribute WHERE store_id = $1 ORDER BY attribute_id LIMIT $2)",
+    },
+    Held {
+        table: "attribute_value",
+        delete_some: "DELETE FROM attribute_value WHERE store_id = $1 AND value_id IN
+            (SELECT value_id FROM attribute_value WHERE store_id = $1 ORDER BY value_id LIMIT $2)",
+    },
+    Held {
+        table: "metafield",
+        delete_some:
+            "DELETE FROM metafield WHERE store_id = $1 AND metafield_id IN
+            (SELECT metafield_id FROM metafield WHERE store_id = $1 ORDER BY metafield_id LIMIT $2)",
+    },
+    Held {
         table: "consent_declaration",
         delete_some:
             "DELETE FROM consent_declaration WHERE store_id = $1 AND (customer_id, sequence) IN

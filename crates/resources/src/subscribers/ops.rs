@@ -173,7 +173,7 @@ async fn tell(
     tx: &mut WriteTx,
     caller: &Caller,
     (event_id, audit_id): (i64, i64),
-    event: Event,
+    event: Event<'_>,
     change: &Change,
     now: Timestamp,
 ) -> Result<()> {

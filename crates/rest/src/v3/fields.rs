@@ -19,16 +19,35 @@ impl FromRequest<App> for Body {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
-        body::read(request, app).await.map(Self).map_err(|fault| match fault {
-            Fault::TooLarge => {
-                Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large")
-            }
-            Fault::CutOff => {
-                Failure::new(StatusCode::REQUEST_TIMEOUT, "The request body did not arrive")
-            }
-            Fault::NotJson => Failure::unreadable(Violations::default()),
-        })
+        parsed(request, app, || Failure::unreadable(Violations::default())).await.map(Self)
     }
+}
+
+/// The same for operations that tell of a body that is no JSON as 400 (ruling 1).
+pub struct InputBody(pub Body);
+
+impl FromRequest<App> for InputBody {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Failure> {
+        parsed(request, app, Failure::syntax).await.map(Body).map(Self)
+    }
+}
+
+async fn parsed(
+    request: Request,
+    app: &App,
+    not_json: impl Fn() -> Failure,
+) -> Result<Value, Failure> {
+    body::read(request, app).await.map_err(|fault| match fault {
+        Fault::TooLarge => {
+            Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large")
+        }
+        Fault::CutOff => {
+            Failure::new(StatusCode::REQUEST_TIMEOUT, "The request body did not arrive")
+        }
+        Fault::NotJson => not_json(),
+    })
 }
 
 impl Body {
@@ -78,15 +97,40 @@ impl Body {
         most: usize,
         read: impl Fn(&mut Fields<'_>) -> T,
     ) -> Result<Vec<T>, Failure> {
-        self.rows_or(StatusCode::PAYLOAD_TOO_LARGE, most, read)
+        self.list(StatusCode::PAYLOAD_TOO_LARGE, most, read)
     }
 
-    /// The same for operations that say nothing of how many rows they take: at most 250, or 422 (ruling 3).
+    /// The same, but more than `most` are 422: everything but customers (ruling 3).
+    pub fn batch<T>(
+        self,
+        most: usize,
+        read: impl Fn(&mut Fields<'_>) -> T,
+    ) -> Result<Vec<T>, Failure> {
+        self.list(StatusCode::UNPROCESSABLE_ENTITY, most, read)
+    }
+
+    /// The same for operations that say nothing of how many rows they take: at most 250.
     pub fn many_rows<T>(self, read: impl Fn(&mut Fields<'_>) -> T) -> Result<Vec<T>, Failure> {
-        self.rows_or(StatusCode::UNPROCESSABLE_ENTITY, 250, read)
+        self.batch(250, read)
     }
 
-    fn rows_or<T>(
+    /// Understand the body as a list of at most `most` items, or answer 422, each of which stands or falls
+    /// alone: what cannot be read is left in its place.
+    pub fn each<T>(
+        self,
+        most: usize,
+        read: impl Fn(&Value) -> Result<T, Violations>,
+    ) -> Result<Vec<Result<T, Violations>>, Failure> {
+        let Value::Array(items) = &self.0 else {
+            return Err(at_fault("obj", "error.expected.jsarray"));
+        };
+        if items.len() > most {
+            return Err(Failure::too_many_rows(StatusCode::UNPROCESSABLE_ENTITY, most));
+        }
+        Ok(items.iter().map(read).collect())
+    }
+
+    fn list<T>(
         self,
         too_many: StatusCode,
         most: usize,
@@ -128,6 +172,18 @@ pub struct Fields<'b> {
 impl<'b> Fields<'b> {
     fn of(object: &'b Value) -> Self {
         Self { object, faults: Violations::default(), key_is_missing: false }
+    }
+
+    /// Read one object by itself; every field at fault is left behind.
+    pub fn read<T>(object: &'b Value, read: impl FnOnce(&mut Self) -> T) -> Result<T, Violations> {
+        let mut fields = Self::of(object);
+        let value = read(&mut fields);
+        if !object.is_object() {
+            let mut faults = Violations::default();
+            faults.add("obj", "error.expected.jsobject");
+            return Err(faults);
+        }
+        if fields.faults.is_empty() { Ok(value) } else { Err(fields.faults) }
     }
 
     /// The field that names the row to change. The real service reads it before all else, and tells of its
@@ -191,17 +247,6 @@ impl<'b> Fields<'b> {
             }
         }
         Some(objects)
-    }
-
-    /// A published member that this server cannot keep yet: refused when it holds anything, rather than
-    /// dropped in silence.
-    pub fn not_yet(&mut self, name: &str) {
-        let holds = |value: &Value| {
-            !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty())
-        };
-        if !self.key_is_missing && self.object.get(name).is_some_and(holds) {
-            self.faults.add(name, "is not supported by this server yet");
-        }
     }
 
     fn note<T: Default>(&mut self, name: &str, fault: Unreadable) -> T {

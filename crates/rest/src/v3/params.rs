@@ -112,6 +112,25 @@ impl Params {
         chosen.map(Some).ok_or_else(not)
     }
 
+    /// Several of several words; `None` if the parameter is absent.
+    pub fn choices<T: Copy>(
+        &mut self,
+        name: &str,
+        choices: &[(&str, T)],
+    ) -> Result<Option<Vec<T>>, Failure> {
+        let Some(asked) = self.texts(name)? else { return Ok(None) };
+        let known = |text: String| {
+            let chosen = choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice);
+            chosen.ok_or_else(|| {
+                let words = choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+                refuse(format!(
+                    "Query parameter \"{name}\" value may contain only: {words}. For input string: \"{text}\"."
+                ))
+            })
+        };
+        asked.into_iter().map(known).collect::<Result<_, _>>().map(Some)
+    }
+
     /// What `include` asks for, each item one of the known words.
     pub fn include<T: Copy>(&mut self, choices: &[(&str, T)]) -> Result<Vec<T>, Failure> {
         let asked = self.texts("include")?.unwrap_or_default();

@@ -315,27 +315,6 @@ on_each_engine! {
         assert_eq!(service.put("modify", ALL, json!(rows[..10])).await.status, 200);
     }
 
-    async fn what_this_server_cannot_keep_yet_is_refused_rather_than_dropped(service: Service) {
-        for said in [
-            json!({"attributes": [{}]}),
-            json!({"attributes": 1}),
-        ] {
-            let member = said.as_object().unwrap().keys().next().unwrap().clone();
-            let answer = service.post("modify", ALL, json!([person_with("a@b.c", &said)])).await;
-            answer.refused(
-                422,
-                INVALID,
-                &json!({format!("0.{member}"): "is not supported by this server yet"}),
-            );
-        }
-        service
-            .made(json!([person_with(
-                "a@b.c",
-                &json!({"addresses": [], "attributes": null})
-            )]))
-            .await;
-    }
-
     /// Ruling 22, V3: members unknown or read-only are ignored.
     async fn unknown_and_read_only_members_are_ignored(service: Service) {
         let more = json!({"id": 99, "date_created": "2000-01-01T00:00:00Z", "date_modified": 5, "address_count": "x",

@@ -4,6 +4,8 @@
 mod addresses;
 mod addresses_v2;
 mod atomic;
+mod attribute_values;
+mod attributes;
 mod channels;
 mod compatibility;
 mod consent;
@@ -20,6 +22,7 @@ mod groups;
 mod headers;
 mod instruments;
 mod limits;
+mod metafields;
 mod odd;
 mod pages;
 mod passwords;

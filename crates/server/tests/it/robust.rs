@@ -79,6 +79,15 @@ impl Monkey {
                 "min_date_created",
                 "max_date_modified",
                 "tax_exempt_category",
+                "name",
+                "type",
+                "customer_id:in",
+                "attribute_id:in",
+                "key",
+                "key:in",
+                "namespace:in",
+                "direction",
+                "include_fields",
                 "foo",
                 "",
                 "[]",
@@ -104,6 +113,10 @@ impl Monkey {
                 "date_created:desc",
                 "date_modified:asc",
                 "storecredit",
+                "attributes",
+                "desc",
+                "string",
+                "key,value,key",
                 "2024-06-01",
                 "2024-06-01T12:00:00Z",
                 "-9999-01-01",
@@ -217,6 +230,17 @@ impl Monkey {
                     "accepts_product_review_abandoned_cart_emails",
                     "allow",
                     "deny",
+                    "attribute_id",
+                    "attribute_value",
+                    "customer_id",
+                    "resource_id",
+                    "namespace",
+                    "key",
+                    "value",
+                    "permission_set",
+                    "description",
+                    "name",
+                    "type",
                     "x",
                     "\\u0000",
                     "",
@@ -264,6 +288,27 @@ impl Monkey {
 
     /// Mostly what the handler would read, often not.
     fn body(&self, path: &str) -> String {
+        let id = self.below(9);
+        if self.chance(50) && path.contains("metafields") {
+            let field = format!(
+                r#"{{"id":{id},"resource_id":{id},"namespace":"n","key":"k{}","value":"v","permission_set":"write","description":{}}}"#,
+                self.below(5),
+                self.value(0)
+            );
+            return if path.contains("customers/metafields") {
+                format!("[{field},{id}]")
+            } else {
+                field
+            };
+        }
+        if self.chance(50) && path.contains("attribute") {
+            return format!(
+                r#"[{{"id":{id},"name":"a{}","type":"number","customer_id":{id},"attribute_id":{},"value":"1","x":{}}}]"#,
+                self.below(9),
+                self.below(5),
+                self.value(1)
+            );
+        }
         if self.chance(50) {
             if path.contains("addresses") {
                 return self.address(path.contains("v2"));
@@ -315,7 +360,7 @@ impl Monkey {
     }
 }
 
-const OPERATIONS: [(&str, &str); 38] = [
+const OPERATIONS: [(&str, &str); 54] = [
     ("GET", "/v3/customers"),
     ("GET", "/v3/customers"),
     ("GET", "/v2/customers"),
@@ -337,6 +382,22 @@ const OPERATIONS: [(&str, &str); 38] = [
     ("DELETE", "/v2/customers/ID"),
     ("DELETE", "/stores/ID/v2/customers"),
     ("PATCH", "/v3/ID"),
+    ("GET", "/v3/customers/attributes"),
+    ("POST", "/v3/customers/attributes"),
+    ("PUT", "/v3/customers/attributes"),
+    ("DELETE", "/v3/customers/attributes"),
+    ("GET", "/v3/customers/attribute-values"),
+    ("PUT", "/v3/customers/attribute-values"),
+    ("DELETE", "/v3/customers/attribute-values"),
+    ("GET", "/v3/customers/ID/metafields"),
+    ("POST", "/v3/customers/ID/metafields"),
+    ("GET", "/v3/customers/ID/metafields/ID"),
+    ("PUT", "/v3/customers/ID/metafields/ID"),
+    ("DELETE", "/v3/customers/ID/metafields/ID"),
+    ("GET", "/v3/customers/metafields"),
+    ("POST", "/v3/customers/metafields"),
+    ("PUT", "/v3/customers/metafields"),
+    ("DELETE", "/v3/customers/metafields"),
     ("GET", "/v2/customers/ID.xml"),
     ("GET", "/v3/customers/addresses"),
     ("POST", "/v3/customers/addresses"),
@@ -472,6 +533,26 @@ pub(crate) async fn sound(service: &Service) {
     );
     let declared = number(&format!("SELECT COUNT(*) FROM consent_declaration WHERE {acme}")).await;
     assert_eq!(lines("consent.declared").await, declared, "each declaration has its line");
+    for (owned, owner) in [
+        ("attribute_value", "customer"),
+        ("attribute_value", "attribute"),
+        ("metafield", "customer"),
+    ] {
+        let orphans = format!(
+            "SELECT COUNT(*) FROM {owned} o WHERE NOT EXISTS
+                 (SELECT {owner}_id FROM {owner} w WHERE w.store_id = o.store_id AND w.{owner}_id = o.{owner}_id)"
+        );
+        assert_eq!(
+            number(&orphans).await,
+            0,
+            "what belongs to nobody: {owned} without its {owner}"
+        );
+    }
+    assert_eq!(
+        number(&format!("SELECT live FROM counter WHERE {acme} AND name = 'attribute'")).await,
+        number(&format!("SELECT COUNT(*) FROM attribute WHERE {acme}")).await,
+        "the count of attributes that is kept"
+    );
     let twice = "SELECT COUNT(*) FROM (SELECT store_id, email_key FROM customer WHERE channel_ids IS NULL GROUP BY store_id, email_key HAVING COUNT(*) > 1) AS twice";
     assert_eq!(number(twice).await, 0, "an address is one account's");
     let groups = number(&format!("SELECT COUNT(*) FROM customer_group WHERE {acme}")).await;

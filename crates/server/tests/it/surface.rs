@@ -76,6 +76,7 @@ const FIRST_UUID: &str = "82511e54-4040-40fe-b742-2b25655f205b";
 /// A request that would do something, were it let in.
 fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
     let is_address = path.contains("/addresses");
+    let metafield = json!({"resource_id": 1, "namespace": "n", "key": "new", "value": "v", "permission_set": "read"});
     let body = match (operation.method.as_str(), operation.version) {
         ("POST", Version::V3) if is_address => {
             json!([{"customer_id": 1, "first_name": "A", "last_name": "B",
@@ -110,6 +111,21 @@ fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
         ("PUT", Version::Own) if path.contains("password-hash") => {
             json!({"password_hash": "$2b$04$abcdefghijklmnopqrstuunBMgByaIAZYuFgMUjBx8aaeU/9We5xa"})
         }
+        ("POST", _) if path.contains("customers/attributes") => {
+            json!([{"name": "new", "type": "string"}])
+        }
+        ("PUT", _) if path.contains("customers/attributes") => {
+            json!([{"id": 1, "name": "changed"}])
+        }
+        ("PUT", _) if path.contains("attribute-values") => {
+            json!([{"customer_id": 1, "attribute_id": 1, "value": "changed"}])
+        }
+        ("POST", _) if path.contains("customers/metafields") => json!([metafield]),
+        ("PUT", _) if path.contains("customers/metafields") => {
+            json!([{"id": 1, "value": "changed"}])
+        }
+        ("DELETE", _) if path.contains("customers/metafields") => json!([1]),
+        ("POST" | "PUT", _) if path.contains("metafields") => metafield,
         ("POST", Version::V3) => {
             json!([{"email": "new@example.com", "first_name": "A", "last_name": "B"}])
         }
@@ -170,6 +186,11 @@ async fn furnish(service: &Service) {
         ("/v2/customer_groups", json!({"name": "Wholesale"})),
         ("/v3/segments", json!([{"name": "first"}])),
         ("/v3/shopper-profiles", json!([{"customer_id": 1}])),
+        ("/v3/customers/attributes", json!([{"name": "first", "type": "string"}])),
+        (
+            "/v3/customers/1/metafields",
+            json!({"namespace": "n", "key": "k", "value": "v", "permission_set": "write"}),
+        ),
     ];
     for (path, body) in first {
         let answer = service.post("modify", path, body).await;
@@ -335,6 +356,16 @@ on_each_engine! {
                         400,
                         "The request body could not be read as a JSON object.",
                     );
+                } else if operation.path.contains("metafields") {
+                    // Ruling 1: these have words of their own.
+                    assert_eq!(answer.status, 400, "{answer}");
+                    let expected = json!({
+                        "status": 400,
+                        "title": "Input is invalid",
+                        "type": "https://developer.bigcommerce.com/api-docs/getting-started/api-status-codes",
+                        "detail": "Syntax error",
+                    });
+                    assert_eq!(answer.json(), expected, "{answer}");
                 } else {
                     says(operation, &answer, 422, "JSON data is missing or invalid");
                 }
@@ -570,7 +601,7 @@ async fn the_operations_are_the_published_ones_less_those_that_are_missing() {
 }
 
 /// Lower it whenever `missing.txt` shrinks.
-const MOST_MISSING: usize = 27;
+const MOST_MISSING: usize = 11;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_extra_operation_is_there() {
