@@ -11,4 +11,5 @@ pub const OPENAPI: &[(&str, &str)] = &[
     ("customers", include_str!("customers/openapi.json")),
     ("consent", include_str!("consent/openapi.json")),
     ("stores", include_str!("stores/openapi.json")),
+    ("channels", include_str!("channels/openapi.json")),
 ];
