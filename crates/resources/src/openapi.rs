@@ -9,6 +9,7 @@
 /// token, the headers of each answer, and the refusals that the part does not describe itself. The words are ours.
 pub const OPENAPI: &[(&str, &str)] = &[
     ("customers", include_str!("customers/openapi.json")),
+    ("addresses", include_str!("addresses/openapi.json")),
     ("consent", include_str!("consent/openapi.json")),
     ("stores", include_str!("stores/openapi.json")),
     ("channels", include_str!("channels/openapi.json")),
