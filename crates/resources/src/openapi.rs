@@ -11,6 +11,7 @@ pub const OPENAPI: &[(&str, &str)] = &[
     ("customers", include_str!("customers/openapi.json")),
     ("addresses", include_str!("addresses/openapi.json")),
     ("groups", include_str!("groups/openapi.json")),
+    ("settings", include_str!("settings/openapi.json")),
     ("consent", include_str!("consent/openapi.json")),
     ("stores", include_str!("stores/openapi.json")),
     ("channels", include_str!("channels/openapi.json")),
