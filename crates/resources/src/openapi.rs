@@ -12,6 +12,7 @@ pub const OPENAPI: &[(&str, &str)] = &[
     ("addresses", include_str!("addresses/openapi.json")),
     ("groups", include_str!("groups/openapi.json")),
     ("settings", include_str!("settings/openapi.json")),
+    ("sign_in", include_str!("sign_in/openapi.json")),
     ("instruments", include_str!("instruments/openapi.json")),
     ("consent", include_str!("consent/openapi.json")),
     ("stores", include_str!("stores/openapi.json")),
