@@ -15,6 +15,7 @@ pub const OPENAPI: &[(&str, &str)] = &[
     ("sign_in", include_str!("sign_in/openapi.json")),
     ("instruments", include_str!("instruments/openapi.json")),
     ("consent", include_str!("consent/openapi.json")),
+    ("subscribers", include_str!("subscribers/openapi.json")),
     ("stores", include_str!("stores/openapi.json")),
     ("channels", include_str!("channels/openapi.json")),
 ];
