@@ -16,6 +16,7 @@ pub const OPENAPI: &[(&str, &str)] = &[
     ("instruments", include_str!("instruments/openapi.json")),
     ("consent", include_str!("consent/openapi.json")),
     ("subscribers", include_str!("subscribers/openapi.json")),
+    ("wishlists", include_str!("wishlists/openapi.json")),
     ("stores", include_str!("stores/openapi.json")),
     ("channels", include_str!("channels/openapi.json")),
 ];
