@@ -9,6 +9,14 @@
 /// token, the headers of each answer, and the refusals that the part does not describe itself. The words are ours.
 pub const OPENAPI: &[(&str, &str)] = &[
     ("customers", include_str!("customers/openapi.json")),
+    ("addresses", include_str!("addresses/openapi.json")),
+    ("groups", include_str!("groups/openapi.json")),
+    ("settings", include_str!("settings/openapi.json")),
+    ("sign_in", include_str!("sign_in/openapi.json")),
+    ("instruments", include_str!("instruments/openapi.json")),
     ("consent", include_str!("consent/openapi.json")),
+    ("subscribers", include_str!("subscribers/openapi.json")),
+    ("wishlists", include_str!("wishlists/openapi.json")),
     ("stores", include_str!("stores/openapi.json")),
+    ("channels", include_str!("channels/openapi.json")),
 ];
