@@ -10,6 +10,10 @@
 pub const OPENAPI: &[(&str, &str)] = &[
     ("customers", include_str!("customers/openapi.json")),
     ("addresses", include_str!("addresses/openapi.json")),
+    ("attributes", include_str!("attributes/openapi.json")),
+    ("attribute_values", include_str!("attribute_values/openapi.json")),
+    ("form_fields", include_str!("form_fields/openapi.json")),
+    ("metafields", include_str!("metafields/openapi.json")),
     ("groups", include_str!("groups/openapi.json")),
     ("settings", include_str!("settings/openapi.json")),
     ("sign_in", include_str!("sign_in/openapi.json")),
@@ -17,6 +21,8 @@ pub const OPENAPI: &[(&str, &str)] = &[
     ("consent", include_str!("consent/openapi.json")),
     ("subscribers", include_str!("subscribers/openapi.json")),
     ("wishlists", include_str!("wishlists/openapi.json")),
+    ("segments", include_str!("segments/openapi.json")),
+    ("shopper_profiles", include_str!("shopper_profiles/openapi.json")),
     ("stores", include_str!("stores/openapi.json")),
     ("channels", include_str!("channels/openapi.json")),
 ];
