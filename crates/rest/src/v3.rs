@@ -98,7 +98,7 @@ pub struct Failure {
     of_rows: Option<usize>,
     /// Said in place of `errors`, where there is one.
     detail: Option<&'static str>,
-    cause: Option<String>,
+    cause: Option<Box<str>>,
     retry_after: Option<i64>,
 }
 
@@ -197,11 +197,11 @@ impl<E: Into<Error>> From<E> for Failure {
                 ..Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests")
             },
             Error::Unavailable(cause) => Self {
-                cause: Some(cause.to_string()),
+                cause: Some(cause.to_string().into()),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
             },
             Error::Internal(cause) => Self {
-                cause: Some(cause.to_string()),
+                cause: Some(cause.to_string().into()),
                 ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
             },
         }
@@ -251,7 +251,7 @@ impl IntoResponse for Failure {
         let mut response = answer::json(self.status, body);
         answer::retry_after(&mut response, self.retry_after);
         if let Some(cause) = self.cause {
-            response.extensions_mut().insert(Cause(cause));
+            response.extensions_mut().insert(Cause(cause.into()));
         }
         response
     }

@@ -94,7 +94,7 @@ async fn fields(
     let kinds: Vec<(&str, Kind)> = Kind::all().collect();
     let object = params.choice("for", OBJECTS)?;
     let kind = params.choice("type", &kinds)?;
-    let window = params.window()?;
+    let window = params.pages()?;
     params.finish()?;
     // There are a hundred at most.
     let mut fields = ops::fields(&app, &caller).await?;

@@ -149,9 +149,6 @@ async fn the_router_and_the_document_agree_on_every_operation_and_its_scope() {
             (format!("{} {path}", method.to_uppercase()), it["x-required-scope"].as_str().unwrap())
         })
         .collect();
-    let undocumented = data("undocumented.txt");
-    let undocumented: BTreeSet<&str> = undocumented.lines().collect();
-    let missing = data("missing.txt");
     for (operation, scope) in &documented {
         assert_eq!(
             routed.get(operation),
@@ -160,24 +157,9 @@ async fn the_router_and_the_document_agree_on_every_operation_and_its_scope() {
         );
     }
     for operation in routed.keys() {
-        let excused = undocumented.contains(crate::surface::erased(operation).as_str());
-        let told = documented.contains_key(operation);
-        assert!(told || excused, "routed, and not documented: {operation}");
-        assert!(!(told && excused), "documented, so it must leave undocumented.txt: {operation}");
+        assert!(documented.contains_key(operation), "routed, and not documented: {operation}");
     }
-    let routed: BTreeSet<String> = routed.keys().map(|it| crate::surface::erased(it)).collect();
-    for operation in &undocumented {
-        let known = routed.contains(*operation) || missing.lines().any(|line| line == *operation);
-        assert!(known, "in undocumented.txt, and neither routed nor missing: {operation}");
-    }
-    assert!(
-        undocumented.len() <= MOST_UNDOCUMENTED,
-        "undocumented.txt may only shrink, to {MOST_UNDOCUMENTED} lines or fewer"
-    );
 }
-
-/// Lower it whenever `undocumented.txt` shrinks.
-const MOST_UNDOCUMENTED: usize = 0;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_snapshot_is_as_the_document_says() {
