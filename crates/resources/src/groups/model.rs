@@ -229,10 +229,10 @@ mod tests {
         let (category, product) = (Rule::Category(3, TENTH), Rule::Product(4, TENTH));
         check(vec![], true);
         check(vec![Rule::PriceList(3)], true);
-        check(vec![everything.clone(), category.clone(), category.clone(), product], true);
+        check(vec![everything, category, category, product], true);
         check(vec![Rule::PriceList(3), category], false);
         check(vec![Rule::PriceList(3), Rule::PriceList(4)], false);
-        check(vec![everything.clone(), everything], false);
+        check(vec![everything, everything], false);
         check(vec![Rule::All(None)], true);
         check(vec![Rule::PriceList(0)], false);
         check(vec![Rule::Product(1, Discount { amount: Money(-1), ..TENTH })], false);

@@ -68,7 +68,7 @@ fn kind(value: &Value) -> Read<Kind> {
 /// The members of this kind; those that a page without them still makes sense of may be absent.
 fn details(fields: &mut Fields<'_>, kind: Kind) -> Details {
     match kind {
-        Kind::Card => Details::Card(Card {
+        Kind::Card => Details::Card(Box::new(Card {
             brand: fields.required("brand", json::text),
             expiry_month: fields.required("expiry_month", json::integer),
             expiry_year: fields.required("expiry_year", json::integer),
@@ -77,7 +77,7 @@ fn details(fields: &mut Fields<'_>, kind: Kind) -> Details {
             billing_address: fields
                 .optional("billing_address", billing_address)
                 .unwrap_or_default(),
-        }),
+        })),
         Kind::PayPalAccount => {
             Details::PayPalAccount(PayPalAccount { email: fields.required("email", json::text) })
         }

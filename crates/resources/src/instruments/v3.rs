@@ -42,7 +42,7 @@ pub(super) struct InstrumentBody {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Details {
-    Card(Card),
+    Card(Box<Card>),
     PayPalAccount(PayPalAccount),
     BankAccount(BankAccount),
 }

@@ -107,6 +107,7 @@ fn group(value: &Value) -> Read<GroupId> {
 }
 
 /// A member for which `null` means something: `Some(None)`.
+#[expect(clippy::option_option, reason = "absent, null, or a value")]
 fn nullable<T>(
     object: &Value,
     name: &str,

@@ -102,8 +102,8 @@ impl Wishlist {
         faults.or(())?;
         self.name.clone_from(changes.name.as_ref().unwrap_or(&before.name));
         self.is_public = changes.is_public.unwrap_or(self.is_public);
-        let changed = self.items.iter().zip(&before.items).filter(|(now, then)| now != then);
-        let items: Vec<Item> = changed.map(|(now, _)| now.clone()).collect();
+        let differing = self.items.iter().zip(&before.items).filter(|(now, then)| now != then);
+        let items: Vec<Item> = differing.map(|(now, _)| now.clone()).collect();
         let fields = [
             ("name", self.name != before.name),
             ("is_public", self.is_public != before.is_public),
