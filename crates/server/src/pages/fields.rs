@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn of_several_kinds_of_object_each_is_told_in_turn() {
         let document =
-            json(r##"{"s":{"B":{"type":"object","properties":{"c":{"type":"string"}}}}}"##);
+            json(r#"{"s":{"B":{"type":"object","properties":{"c":{"type":"string"}}}}}"#);
         let schema = json(
             r##"{"type":"object","properties":{"a":{"anyOf":[{"type":"null"},
                 {"type":"object","properties":{"b":{"type":"integer"}}},{"$ref":"#/s/B"}]}}}"##,
