@@ -106,3 +106,40 @@ test('attributes and their values', async () => {
   await gone(attributes.delete({ 'id:in': [since.id] }));
   assert.deepEqual(await data(values.list({ 'customer_id:in': ken.id })), [], 'the values went with their attribute');
 });
+
+test('form fields hold what their types take', async () => {
+  await own('PUT', 'form-fields', [
+    { name: 'Shirt size', type: 'picklist', choices: ['S', 'M', 'L'] },
+    { name: 'Pets', type: 'numbers' },
+  ]);
+  const upsert = (name, value) => formFieldValues.update([{ customer_id: ken.id, name, value }]);
+  await data(upsert('Shirt size', 'M'));
+  await data(upsert('Pets', 2));
+  const listed = await data(formFieldValues.list({ customer_id: ken.id }));
+  assert.deepEqual(
+    listed.map(({ name, value }) => [name, value]),
+    [
+      ['Shirt size', 'M'],
+      ['Pets', 2],
+    ],
+  );
+  const refused = await upsert('Shirt size', 'XXL');
+  assert.equal(refused.response.status, 422, 'a picklist takes its choices only');
+  const [shown] = await data(customers.list({ include: 'formfields' }));
+  assert.equal(shown.form_fields.length, 2);
+});
+
+test('stored instruments are a bare array', async () => {
+  const list = async () => (await instruments.list(ken.id)).data;
+  assert.deepEqual(await list(), []);
+  await own('PUT', `customers/${ken.id}/stored-instruments/token-1`, {
+    type: 'stored_paypal_account',
+    email: 'ken@example.com',
+    is_default: true,
+  });
+  const [instrument] = await list();
+  assert.deepEqual(
+    [instrument.type, instrument.token, instrument.is_default, instrument.email],
+    ['stored_paypal_account', 'token-1', true, 'ken@example.com'],
+  );
+});

@@ -95,18 +95,22 @@ open_stores() {
     local suite=$1 database=$2 full
     "$custodia" store create "$suite" --database "$database" >>"$server_log"
     "$custodia" store create "${suite}limited" --plan 150/30s --database "$database" >>"$server_log"
-    full=$(account "$suite" store_v2_customers "$database")
+    full=$(account "$suite" "$database" store_v2_customers store_stored_payment_instruments)
     export SUITE_STORE=$suite SUITE_LIMITED_STORE=${suite}limited
     SUITE_CLIENT_ID=$(member client_id <<<"$full")
     SUITE_TOKEN=$(member access_token <<<"$full")
-    SUITE_READ_ONLY_TOKEN=$(account "$suite" store_v2_customers_read_only "$database" | member access_token)
-    SUITE_LIMITED_TOKEN=$(account "${suite}limited" store_v2_customers "$database" | member access_token)
+    SUITE_READ_ONLY_TOKEN=$(account "$suite" "$database" store_v2_customers_read_only | member access_token)
+    SUITE_LIMITED_TOKEN=$(account "${suite}limited" "$database" store_v2_customers | member access_token)
     export SUITE_CLIENT_ID SUITE_TOKEN SUITE_READ_ONLY_TOKEN SUITE_LIMITED_TOKEN
 }
 
-# account STORE SCOPE DATABASE: prints one JSON object.
+# account STORE DATABASE SCOPE...: prints one JSON object.
 account() {
-    "$custodia" account create --store "$1" --scope "$2" --json --database "$3" --secret-key-file "$work/clients.key"
+    local store=$1 database=$2 scopes
+    shift 2
+    scopes=("${@/#/--scope=}")
+    "$custodia" account create --store "$store" "${scopes[@]}" --json --database "$database" \
+        --secret-key-file "$work/clients.key"
 }
 
 # member NAME: of the one JSON object on standard input.

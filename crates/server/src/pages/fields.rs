@@ -34,6 +34,10 @@ fn members(document: &Json, schema: &Json, path: &str, marks: (&str, &str), rows
     if let Some(items) = schema.get("items") {
         members(document, items.resolved(document), &format!("{path}[]"), marks, rows);
     }
+    // Of several kinds of object each is told in turn; the member that tells them apart comes first in each.
+    for choice in schema.items_of("anyOf").iter().chain(schema.items_of("oneOf")) {
+        members(document, choice.resolved(document), path, marks, rows);
+    }
     let required = schema.items_of("required");
     for (name, member) in schema.get("properties").map(Json::members).unwrap_or_default() {
         let dot = if path.is_empty() { "" } else { "." };
@@ -170,5 +174,19 @@ mod tests {
         assert_eq!(rows[1][0], [code("b[].c")]);
         assert_eq!(rows[3][0], [code("a.b")]);
         assert!(rows.len() < 60);
+    }
+
+    #[test]
+    fn of_several_kinds_of_object_each_is_told_in_turn() {
+        let document =
+            json(r#"{"s":{"B":{"type":"object","properties":{"c":{"type":"string"}}}}}"#);
+        let schema = json(
+            r##"{"type":"object","properties":{"a":{"anyOf":[{"type":"null"},
+                {"type":"object","properties":{"b":{"type":"integer"}}},{"$ref":"#/s/B"}]}}}"##,
+        );
+        let Block::Table(_, rows) = table(&document, &schema, "", "") else { panic!() };
+        let told: Vec<_> = rows.iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+        let expected = [("a", "null or object"), ("a.b", "integer"), ("a.c", "text")];
+        assert_eq!(told, expected.map(|(path, kind)| (vec![code(path)], inline(kind))));
     }
 }
