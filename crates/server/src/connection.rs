@@ -53,6 +53,7 @@ pub(crate) async fn converse<S>(
     let mut connection = pin!(
         http1::Builder::new()
             .header_read_timeout(None)
+            .max_buf_size(BUFFER)
             .serve_connection(TokioIo::new(stream), answer)
     );
     let mut look = pin!(sleep(IDLE));
@@ -108,7 +109,10 @@ impl Pulse {
 /// How long nothing may happen; up to twice as long where it just had.
 const IDLE: Duration = Duration::from_secs(75);
 
-/// The same, once the service is to stop.
+/// The longest head of a request, and what is read ahead of its body, in bytes: nobody knows yet who asks.
+const BUFFER: usize = 64 << 10;
+
+/// How long nothing may happen once the service is to stop.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

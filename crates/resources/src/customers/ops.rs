@@ -82,13 +82,16 @@ pub struct Listing {
     pub more: (bool, bool),
 }
 
-/// The customer of this id.
-pub async fn find(
-    app: &App,
-    caller: &Caller,
-    id: CustomerId,
-    wanted: Wanted,
-) -> Result<(Customer, Belongings)> {
+/// The customer of this id, and the values of its form fields. Who has none, as most have, is found with one
+/// statement.
+pub async fn find(app: &App, caller: &Caller, id: CustomerId) -> Result<(Customer, Belongings)> {
+    let looked = app.db.read(async |tx| rows::find_and_look(tx, caller.store, id).await).await?;
+    let (customer, has_values) = looked.ok_or(Error::NotFound("customer"))?;
+    if !has_values {
+        let form_fields = Some(BTreeMap::from([(id, Vec::new())]));
+        return Ok((customer, Belongings { form_fields, ..Belongings::default() }));
+    }
+    let wanted = Wanted { form_fields: true, ..Wanted::default() };
     app.db
         .snapshot(async |tx| {
             let found = rows::find(tx, caller.store, id).await?;
@@ -115,7 +118,13 @@ pub async fn list(
         listing.belongings = belongings(tx, caller.store, &ids, wanted).await?;
         Ok(listing)
     };
-    if is_short(filter, part) { app.db.snapshot(work).await } else { app.db.scan(work).await }
+    // A page of customers may bring a thousand segments each, or the forms of ten addresses.
+    let is_wide = wanted.segments || (wanted.addresses && wanted.form_fields);
+    if is_short(filter, part) && !is_wide {
+        app.db.snapshot(work).await
+    } else {
+        app.db.scan(work).await
+    }
 }
 
 /// How many customers match.
@@ -171,11 +180,13 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
             let (brought, mut entries) =
                 bring(tx, caller, drafts, &made, &address_numbers, now).await?;
             let rows = made.iter().map(|customer| customer.id).zip(drafts);
+            // Their counter comes before the definitions of form fields: see `Counter::ALL`.
+            let attributes = endow(tx, caller, rows.clone(), now).await?;
             entries.extend(own_form_fields(rows.clone()));
             entries.sort_by_key(|entry| entry.row);
             form_fields::set(tx, caller.store, &entries).await?;
-            let mut belongings = written(tx, caller.store, rows.clone(), Wanted::default()).await?;
-            belongings.attributes = Some(endow(tx, caller, rows, now).await?);
+            let mut belongings = written(tx, caller.store, rows, Wanted::default()).await?;
+            belongings.attributes = Some(attributes);
             belongings.address_form_fields = answers(tx, caller.store, &brought).await?;
             belongings.addresses = Some(brought);
             Ok(Written { customers: made, belongings })
@@ -241,26 +252,30 @@ pub async fn set_password_hash(
         .await
 }
 
-/// Delete those of these customers that there are, and tell which those were.
+/// Delete those of these customers that there are, and tell which those were; in transactions of a hundred, as
+/// each takes along all that belongs to its customers.
 pub async fn delete(app: &App, caller: &Caller, ids: &[CustomerId]) -> Result<Vec<CustomerId>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    let mut gone = Vec::new();
+    for ids in ids.chunks(AT_A_TIME) {
+        let now = app.clock.now();
+        let numbers = draw(app, now, ids.len());
+        let deleted = app
+            .db
+            .write(async |tx| {
+                hold_for_deletion(tx, caller.store).await?;
+                rows::lock(tx, caller.store, ids).await?;
+                delete_in(tx, caller, ids, &numbers, now).await
+            })
+            .await?;
+        gone.extend(deleted);
     }
-    let now = app.clock.now();
-    let numbers = draw(app, now, ids.len());
-    app.db
-        .write(async |tx| {
-            hold_for_deletion(tx, caller.store).await?;
-            rows::lock(tx, caller.store, ids).await?;
-            delete_in(tx, caller, ids, &numbers, now).await
-        })
-        .await
+    Ok(gone)
 }
 
 /// Delete every customer that matches, in transactions of a hundred (ruling 20). Customers made after the
 /// deletion began stay.
 pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Result<()> {
-    const AT_A_TIME: i64 = 100;
+    let most = i64::try_from(AT_A_TIME).map_err(Error::internal)?;
     let last = app
         .db
         .snapshot(async |tx| counters::last(tx, caller.store, Counter::Customer).await)
@@ -271,7 +286,7 @@ pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Res
         let batch = app
             .db
             .scan(async |tx| {
-                Ok::<_, Error>(rows::ids_after(tx, caller.store, &filter, after, AT_A_TIME).await?)
+                Ok::<_, Error>(rows::ids_after(tx, caller.store, &filter, after, most).await?)
             })
             .await?;
         let Some(last) = batch.last() else { return Ok(()) };
@@ -695,3 +710,6 @@ impl Belongings {
         self.form_fields.as_ref()?.get(&id).map(Vec::as_slice)
     }
 }
+
+/// How many customers one transaction deletes.
+const AT_A_TIME: usize = 100;

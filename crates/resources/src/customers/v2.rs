@@ -73,7 +73,7 @@ async fn get(
     Ids([id]): Ids<1>,
     _: NoParams,
 ) -> Reply<Json<CustomerBody>> {
-    let (customer, belongings) = ops::find(&app, &caller, CustomerId(id), SHOWN).await?;
+    let (customer, belongings) = ops::find(&app, &caller, CustomerId(id)).await?;
     Ok(shown(Json::ok, customer, &belongings, &app, &caller))
 }
 
@@ -113,7 +113,7 @@ async fn update(
     let draft = Draft { customer: checked(said)?, ..Draft::default() };
     let changes = [(CustomerId(id), draft)];
     if !form_fields.is_empty() {
-        let (_, belongings) = ops::find(&app, &caller, CustomerId(id), SHOWN).await?;
+        let (_, belongings) = ops::find(&app, &caller, CustomerId(id)).await?;
         let answers = belongings.form_fields_of(CustomerId(id)).unwrap_or_default();
         refuse_others(&form_fields, answers)?;
     }

@@ -1,4 +1,4 @@
-use std::str::FromStr;
+use std::{collections::BTreeSet, str::FromStr};
 
 use kernel::{AddressId, CustomerId, FormFieldId, Result, Violations, WhenFilter};
 
@@ -343,8 +343,10 @@ fn check_choices(kind: Kind, choices: &[String]) -> Result<(), String> {
     if !choices.iter().all(is_one_line) {
         return Err(format!("each must be one line of 1 to {MOST_NAME} characters"));
     }
-    let is_again = |(at, choice): (usize, &String)| choices[..at].contains(choice);
-    if choices.iter().enumerate().any(is_again) {
+    if choices.iter().map(String::len).sum::<usize>() > MOST_OF_CHOICES {
+        return Err(format!("must be at most {MOST_OF_CHOICES} bytes together"));
+    }
+    if choices.iter().collect::<BTreeSet<_>>().len() < choices.len() {
         return Err("each must be there once".to_owned());
     }
     Ok(())
@@ -375,6 +377,10 @@ pub const MOST_FIELDS: usize = 50;
 
 const MOST_NAME: usize = 255;
 const MOST_CHOICES: usize = 250;
+
+/// Bytes of a field's choices together: as many as a value of checkboxes may have.
+const MOST_OF_CHOICES: usize = 4_000;
+
 const MOST_DIGITS: usize = 64;
 
 /// Bytes of one value.

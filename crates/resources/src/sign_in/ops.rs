@@ -161,7 +161,8 @@ async fn make_room(tx: &mut WriteTx, store: StoreId, now: Timestamp) -> Result<(
     Ok(())
 }
 
-/// Whom an attempt is for: a digest, so that what is kept of those who are no customers names nobody.
+/// Whom an attempt is for: a digest, so that no address is kept of those who are no customers. Whoever has the
+/// database and a list of addresses can still tell which of them are in it.
 fn subject(store: StoreId, email_key: &str) -> [u8; 32] {
     let digest =
         Sha256::new().chain_update(b"custodia sign-in\0").chain_update(store.0.to_be_bytes());

@@ -7,7 +7,7 @@ use testkit::{Engine, on_each_engine};
 
 use crate::{
     snapshot::Snapshot,
-    surface::{data, listed, scope_name},
+    surface::{listed, scope_name},
 };
 
 /// The document as the service gives it.
@@ -129,8 +129,7 @@ fn request_faults(document: &Value, shown: &Snapshot, operation: &Value) -> Vec<
     found
 }
 
-/// What is routed is documented, with the same scope; what is documented is routed. Until others have written
-/// theirs, `undocumented.txt` holds what is not; it may only shrink.
+/// What is routed is documented, with the same scope; what is documented is routed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_router_and_the_document_agree_on_every_operation_and_its_scope() {
     let document = document().await;
@@ -164,24 +163,9 @@ async fn the_router_and_the_document_agree_on_every_operation_and_its_scope() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_snapshot_is_as_the_document_says() {
     let document = document().await;
-    let undocumented = data("undocumented.txt");
     let mut found = Vec::new();
     let mut checked = 0;
     for shown in Snapshot::all() {
-        let path = shown.path.replacen("/acme/", "/{}/", 1).replacen("/standard/", "/{}/", 1);
-        let excused = undocumented.lines().any(|line| {
-            let (method, known) = line.split_once(' ').unwrap();
-            let (mut known, mut sent) = (known.split('/'), path.split('/'));
-            method.eq_ignore_ascii_case(&shown.method)
-                && known.clone().count() == sent.clone().count()
-                && known.all(|step| sent.next().is_some_and(|sent| step == "{}" || step == sent))
-        });
-        if excused
-            && template(&document, &shown.path)
-                .is_none_or(|it| document["paths"][it][&shown.method].is_null())
-        {
-            continue;
-        }
         checked += 1;
         let faults = disallowed(&document, &shown);
         let here = format!("{}@{}", shown.operation, shown.outcome);

@@ -32,13 +32,21 @@ struct Held {
     since: Option<Instant>,
     /// Which state of the database was last seen.
     seen: Option<i64>,
+    /// A commit is under way, however long it takes.
+    committing: bool,
 }
 
 impl Anchor {
     pub(super) fn new(place: Place) -> Self {
         Self {
             place,
-            held: Mutex::new(Held { conn: None, closed: false, since: None, seen: None }),
+            held: Mutex::new(Held {
+                conn: None,
+                closed: false,
+                since: None,
+                seen: None,
+                committing: false,
+            }),
         }
     }
 
@@ -46,6 +54,7 @@ impl Anchor {
     /// has written since. Waits for nobody.
     pub(super) fn refresh(&self) {
         if let Ok(mut held) = self.held.try_lock()
+            && !held.committing
             && held.since.is_none_or(|since| since.elapsed() >= MOMENT)
         {
             let before = held.seen;
@@ -56,14 +65,18 @@ impl Anchor {
         }
     }
 
-    /// Cast it at the log's present end.
-    pub(super) fn cast(&self) {
-        self.held().cast(&self.place);
+    /// Let go of the log until the commit that begins is over.
+    pub(super) fn weigh(&self) {
+        let mut held = self.held();
+        held.committing = true;
+        held.weigh();
     }
 
-    /// Let go of the log.
-    pub(super) fn weigh(&self) {
-        self.held().weigh();
+    /// Cast it at the log's present end, after a commit.
+    pub(super) fn cast(&self) {
+        let mut held = self.held();
+        held.committing = false;
+        held.cast(&self.place);
     }
 
     pub(super) fn close(&self) {
