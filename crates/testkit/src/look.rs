@@ -62,11 +62,24 @@ impl Service {
 
     /// Everything that is kept, one line a row, table by table.
     pub async fn dump(&self) -> String {
+        self.dump_where("").await
+    }
+
+    /// Everything that is kept of one store.
+    pub async fn dump_of(&self, store: &str) -> String {
+        let of =
+            format!("WHERE store_id = (SELECT s.store_id FROM store s WHERE s.hash = '{store}')");
+        self.dump_where(&of).await
+    }
+
+    /// Of tables whose rows belong to stores, those that are meant; all of the others.
+    async fn dump_where(&self, meant: &str) -> String {
         let mut lines = Vec::new();
         for (table, columns) in tables() {
             let cells: Vec<String> = columns.iter().map(Column::shown).collect();
-            let select =
-                format!("SELECT {} AS line FROM {table} ORDER BY 1", cells.join(" || '|' || "));
+            let meant = if columns.iter().any(|it| it.name == "store_id") { meant } else { "" };
+            let cells = cells.join(" || '|' || ");
+            let select = format!("SELECT {cells} AS line FROM {table} {meant} ORDER BY 1");
             lines.extend(
                 self.texts(&select).await.into_iter().map(|line| format!("{table}: {line}")),
             );

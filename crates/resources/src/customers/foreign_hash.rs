@@ -1,6 +1,6 @@
 //! Hashes of passwords that another system made: bcrypt, argon2 and PBKDF2. One is read within bounds, so that
 //! checking a password against it takes no more than about a second and 64 MB
-//! (docs/adr/0008-passwords-from-elsewhere.md).
+//! (docs/adr/0009-passwords-from-elsewhere.md).
 
 use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
 use sha1::Sha1;

@@ -270,6 +270,20 @@ on_each_engine! {
         .await;
     }
 
+    async fn no_operation_reads_or_changes_anything_of_another_store(service: Service) {
+        furnish(&service).await;
+        let before = service.dump_of("acme").await;
+        for operation in guarded(&service) {
+            let path = path_at("zenith", &operation);
+            let answer = ask(&service, &operation, &path).token("other").send().await;
+            assert!(answer.status < 500, "{answer}");
+            for theirs in ["Lovelace", "London", "Wholesale"] {
+                assert!(!answer.text().contains(theirs), "{answer}");
+            }
+            assert_eq!(service.dump_of("acme").await, before, "{answer}");
+        }
+    }
+
     async fn a_token_without_the_scope_is_forbidden(service: Service) {
         nothing_changes_while(&service, async |operation| {
             if operation.scope == Scope::AnyToken {
