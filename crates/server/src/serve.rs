@@ -53,7 +53,8 @@ pub async fn serve(
             let stream = tokio::select! {
                 () = stop.as_mut() => break,
                 Some(_) = connections.join_next() => continue,
-                stream = accept(&socket) => stream,
+                // Past that, others wait in the system's queue until some are done.
+                stream = accept(&socket), if connections.len() < MOST => stream,
             };
             let (service, tls, stopped) = (service.clone(), tls.clone(), stopped.clone());
             connections.spawn(async move {
@@ -107,6 +108,9 @@ async fn shake_hands(
         _ = stop.wait_for(|stop| *stop) => None,
     }
 }
+
+/// Connections at once: what they may hold of memory has a bound.
+const MOST: usize = 10_000;
 
 /// How long the other side may take to agree on a key.
 const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -4,32 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use sql::WriteTx;
-use testkit::{Answer, Service, at_once, on_each_engine};
+use testkit::{Answer, Service, on_each_engine};
 use tokio::sync::Notify;
 
 use crate::{
     form_fields::{FIELDS, defined},
+    races::race,
     robust::sound,
 };
 
 const VALUES: &str = "/v3/customers/form-field-values";
-
-/// Send all of these at once: method, path, body.
-async fn race(service: &Service, requests: Vec<(&'static str, String, Value)>) -> Vec<Answer> {
-    let send = |(method, path, body): (&'static str, String, Value)| {
-        let service = service.clone();
-        async move {
-            let ask = service.ask(method, &path).token("modify");
-            let ask = if body.is_null() { ask } else { ask.json(body) };
-            ask.send().await
-        }
-    };
-    let answers = at_once(requests.into_iter().map(send)).await;
-    for answer in &answers {
-        assert!(answer.status < 500, "{answer}");
-    }
-    answers
-}
 
 fn value(customer: i64, name: &str, value: impl Into<Value>) -> Value {
     json!({"customer_id": customer, "name": name, "value": value.into()})

@@ -1,9 +1,9 @@
 //! V2 customer groups, and who is in them.
 
 use serde_json::{Value, json};
-use testkit::{Answer, Service, at_once, on_each_engine};
+use testkit::{Service, on_each_engine};
 
-use crate::{robust::sound, shows};
+use crate::{races::race, robust::sound, shows};
 
 const ALL: &str = "/v2/customer_groups";
 const V3: &str = "/v3/customers";
@@ -34,22 +34,6 @@ async fn groups_of_customers(service: &Service) -> Vec<i64> {
 
 async fn defaults(service: &Service) -> Vec<i64> {
     service.get("read", &format!("{ALL}?is_default=true")).await.ids()
-}
-
-async fn race(service: &Service, requests: Vec<(&'static str, String, Value)>) -> Vec<Answer> {
-    let send = |(method, path, body): (&'static str, String, Value)| {
-        let service = service.clone();
-        async move {
-            let ask = service.ask(method, &path).token("modify");
-            let ask = if body.is_null() { ask } else { ask.json(body) };
-            ask.send().await
-        }
-    };
-    let answers = at_once(requests.into_iter().map(send)).await;
-    for answer in &answers {
-        assert!(answer.status < 500, "{answer}");
-    }
-    answers
 }
 
 on_each_engine! {

@@ -6,10 +6,10 @@ use kernel::StoreId;
 use resources::counters::rows::{Counter, hold};
 use serde_json::{Value, json};
 use sql::WriteTx;
-use testkit::{Answer, Service, at_once, on_each_engine};
+use testkit::{Answer, Service, on_each_engine};
 use tokio::sync::Notify;
 
-use crate::shows;
+use crate::{races::race, shows};
 
 const SEGMENTS: &str = "/v3/segments";
 const PROFILES: &str = "/v3/shopper-profiles";
@@ -70,23 +70,6 @@ fn conflicts(answer: &Answer, title: &str, errors: &Value, rows: usize) {
         "meta": {"total": rows, "success": 0, "failed": rows},
     });
     assert_eq!((answer.status, answer.json()), (409, expected), "{answer}");
-}
-
-/// Send these at once: method, path, body.
-async fn race(service: &Service, requests: Vec<(&'static str, String, Value)>) -> Vec<Answer> {
-    let send = |(method, path, body): (&'static str, String, Value)| {
-        let service = service.clone();
-        async move {
-            let ask = service.ask(method, &path).token("modify");
-            let ask = if body.is_null() { ask } else { ask.json(body) };
-            ask.send().await
-        }
-    };
-    let answers = at_once(requests.into_iter().map(send)).await;
-    for answer in &answers {
-        assert!(answer.status < 500, "{answer}");
-    }
-    answers
 }
 
 fn with_status(answers: &[Answer], status: u16) -> usize {

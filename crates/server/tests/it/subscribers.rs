@@ -1,9 +1,9 @@
 //! `/v3/customers/subscribers`.
 
 use serde_json::{Value, json};
-use testkit::{Answer, Service, at_once, on_each_engine};
+use testkit::{Service, on_each_engine};
 
-use crate::shows;
+use crate::{races::race, shows};
 
 const ALL: &str = "/v3/customers/subscribers";
 const INVALID: &str = "JSON data is missing or invalid";
@@ -40,23 +40,6 @@ async fn many(service: &Service) {
         )
         .await;
     }
-}
-
-/// Send these at once: method, path, body.
-async fn race(service: &Service, requests: Vec<(&'static str, String, Value)>) -> Vec<Answer> {
-    let send = |(method, path, body): (&'static str, String, Value)| {
-        let service = service.clone();
-        async move {
-            let ask = service.ask(method, &path).token("modify");
-            let ask = if body.is_null() { ask } else { ask.json(body) };
-            ask.send().await
-        }
-    };
-    let answers = at_once(requests.into_iter().map(send)).await;
-    for answer in &answers {
-        assert!(answer.status < 500, "{answer}");
-    }
-    answers
 }
 
 /// What must hold however the rows came to be.

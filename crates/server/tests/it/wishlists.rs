@@ -1,9 +1,9 @@
 //! `/v3/wishlists`.
 
 use serde_json::{Value, json};
-use testkit::{Answer, Service, at_once, on_each_engine};
+use testkit::{Service, on_each_engine};
 
-use crate::shows;
+use crate::{races::race, shows};
 
 const ALL: &str = "/v3/wishlists";
 const INVALID: &str = "JSON data is missing or invalid";
@@ -32,23 +32,6 @@ async fn three(service: &Service) {
 /// The ids of a wishlist's items.
 fn item_ids(wishlist: &Value) -> Vec<i64> {
     wishlist["items"].as_array().unwrap().iter().map(|item| item["id"].as_i64().unwrap()).collect()
-}
-
-/// Send these at once: method, path, body.
-async fn race(service: &Service, requests: Vec<(&'static str, String, Value)>) -> Vec<Answer> {
-    let send = |(method, path, body): (&'static str, String, Value)| {
-        let service = service.clone();
-        async move {
-            let ask = service.ask(method, &path).token("modify");
-            let ask = if body.is_null() { ask } else { ask.json(body) };
-            ask.send().await
-        }
-    };
-    let answers = at_once(requests.into_iter().map(send)).await;
-    for answer in &answers {
-        assert!(answer.status < 500, "{answer}");
-    }
-    answers
 }
 
 /// What must hold however the rows came to be.
