@@ -11,8 +11,8 @@ use resources::{
     },
     customers::{
         self,
+        belongings::Draft,
         model::{Access, Changes, Said},
-        ops::Draft,
     },
 };
 use rest::{App, Caller, Settings};

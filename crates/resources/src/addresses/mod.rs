@@ -7,5 +7,7 @@ pub mod filter;
 pub mod model;
 pub mod ops;
 pub mod rows;
+pub mod shape;
 pub mod v2;
 pub mod v3;
+pub mod within;

@@ -6,33 +6,23 @@ use sql::{ReadTx, WriteTx};
 
 use super::{
     filter::{Filter, Part},
-    model::{Address, Changes, Details},
+    model::{Address, Changes},
     rows,
+    within::{self, Answers, Draft, Outcome},
 };
 use crate::{
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     customers,
     form_fields::{
-        model::{Answer, Entry, Owner, Said},
+        model::{Entry, Said},
         within as form_fields,
     },
     outbox::{self, model::Event},
 };
 
-/// An address to be made.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    pub details: Details,
-    /// Values of form fields; `None` where nothing was said of them.
-    pub form_fields: Option<Vec<Said>>,
-}
-
 /// An address to be changed, what about it, and the values of form fields where something was said of them.
 pub type Row = (AddressId, Changes, Option<Vec<Said>>);
-
-/// The values of addresses' form fields; of an address that is not in it, none are to be shown.
-pub type Answers = BTreeMap<AddressId, Vec<Answer>>;
 
 /// Some rows of a list, and how many match in all.
 #[derive(Debug)]
@@ -47,16 +37,6 @@ pub struct Listing {
 pub struct Done {
     pub outcomes: Vec<Outcome>,
     pub form_fields: Answers,
-}
-
-/// What came of one row that was to be written.
-#[derive(Debug)]
-pub enum Outcome {
-    /// The address as it is now.
-    Written(Address),
-    /// The customer has such an address already, and nothing was done. Where one was to be made, this is the
-    /// one there is; where one was to be changed, this is it, as it was.
-    Duplicate(Address),
 }
 
 /// Part of the addresses that match, with the values of their form fields where those are wanted.
@@ -139,13 +119,13 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[(CustomerId, Draft)]) 
     let numbers = draw(app, now, drafts.len());
     app.db
         .write(async |tx| {
-            hold_count(tx, caller.store).await?;
+            within::hold_count(tx, caller.store).await?;
             let customers: BTreeSet<CustomerId> = drafts.iter().map(|(id, _)| *id).collect();
             let held = hold_customers(tx, caller.store, customers).await?;
             if let Some(index) = drafts.iter().position(|(id, _)| !held.contains(id)) {
                 return Err(Error::UnknownRow { index, what: "customer" });
             }
-            let outcomes = create_in(tx, caller, drafts, &numbers, now).await?;
+            let outcomes = within::create(tx, caller, drafts, &numbers, now).await?;
             let rows = outcomes.iter().zip(drafts.iter().map(|(_, draft)| &draft.form_fields));
             let entries: Vec<Entry<'_>> = said_of_written(rows).collect();
             form_fields::set(tx, caller.store, &entries).await?;
@@ -153,50 +133,6 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[(CustomerId, Draft)]) 
             done(tx, caller.store, outcomes, told).await
         })
         .await
-}
-
-/// The same within a transaction that holds the customers, and the count of addresses before them; without the
-/// values of form fields. There are as many numbers as drafts.
-pub async fn create_in(
-    tx: &mut WriteTx,
-    caller: &Caller,
-    drafts: &[(CustomerId, Draft)],
-    numbers: &[(i64, i64)],
-    now: Timestamp,
-) -> Result<Vec<Outcome>> {
-    let keys: Vec<_> = drafts.iter().map(|(id, it)| (*id, it.details.identity())).collect();
-    let mut fresh: BTreeSet<_> = keys.iter().copied().collect();
-    let mut known = BTreeMap::new();
-    for address in rows::with_identities(tx, caller.store, &fresh).await? {
-        let key = (address.customer, address.details.identity());
-        fresh.remove(&key);
-        known.insert(key, address);
-    }
-    let count = i64::try_from(fresh.len()).map_err(Error::internal)?;
-    let mut next = match count {
-        0 => 0,
-        _ => counters::take(tx, caller.store, Counter::Address, count)
-            .await?
-            .ok_or(Error::NotFound("store"))?,
-    };
-    let mut outcomes = Vec::with_capacity(drafts.len());
-    for ((key, (customer, draft)), (event_id, audit_id)) in keys.iter().zip(drafts).zip(numbers) {
-        if let Some(address) = known.get(key) {
-            outcomes.push(Outcome::Duplicate(address.clone()));
-            continue;
-        }
-        let address =
-            Address { id: AddressId(next), customer: *customer, details: draft.details.clone() };
-        next += 1;
-        rows::insert(tx, caller.store, &address).await?;
-        let event = Event::AddressCreated(*customer, address.id);
-        outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
-        let change = Change::address_created(address.id);
-        audit::rows::record(tx, caller, *audit_id, &change, now).await?;
-        known.insert(*key, address.clone());
-        outcomes.push(Outcome::Written(address));
-    }
-    Ok(outcomes)
 }
 
 /// Change addresses, of this customer or of any: all of them, or none.
@@ -232,7 +168,7 @@ pub async fn delete(
     let ids: BTreeSet<AddressId> = ids.iter().copied().collect();
     app.db
         .write(async |tx| {
-            hold_count(tx, caller.store).await?;
+            within::hold_count(tx, caller.store).await?;
             let held = hold(tx, caller.store, of, &ids).await?;
             delete_in(tx, caller, held.values(), &numbers, now).await?;
             Ok(held.len())
@@ -277,23 +213,6 @@ pub async fn delete_part_of(
     let ids: Vec<_> = found.iter().map(|address| address.id).collect();
     delete(app, caller, Some(customer), &ids).await?;
     Ok(())
-}
-
-/// Delete what customers that are being deleted leave behind. Their going is told, that of their addresses
-/// follows from it. The transaction holds the customers, and the count of addresses before them.
-pub async fn forget_in(tx: &mut WriteTx, store: StoreId, customers: &[CustomerId]) -> Result<()> {
-    let gone = rows::delete_of(tx, store, customers).await?;
-    let gone = i64::try_from(gone).map_err(Error::internal)?;
-    if gone > 0 {
-        counters::discount(tx, store, Counter::Address, gone).await?;
-    }
-    Ok(())
-}
-
-/// Hold the store's count of addresses until the transaction ends: before the customers, as every writer does
-/// that makes or deletes addresses.
-pub async fn hold_count(tx: &mut WriteTx, store: StoreId) -> Result<()> {
-    counters::hold(tx, store, Counter::Address).await?.ok_or(Error::NotFound("store"))
 }
 
 async fn update_in(
@@ -357,7 +276,7 @@ fn said_of_written<'s>(
 ) -> impl Iterator<Item = Entry<'s>> {
     rows.enumerate().flat_map(|(index, (outcome, said))| {
         let (Outcome::Written(address), Some(said)) = (outcome, said) else { return Vec::new() };
-        Entry::all(owner(address), said, index, "form_fields").collect()
+        Entry::all(within::owner(address), said, index, "form_fields").collect()
     })
 }
 
@@ -380,12 +299,6 @@ async fn done(
 async fn answers(tx: &mut ReadTx, store: StoreId, addresses: &[Address]) -> Result<Answers> {
     let ids: Vec<AddressId> = addresses.iter().map(|address| address.id).collect();
     form_fields::of_addresses(tx, store, &ids).await
-}
-
-/// The owner of an address's values.
-#[must_use]
-pub fn owner(address: &Address) -> Owner {
-    Owner { customer: address.customer, address: Some(address.id) }
 }
 
 async fn delete_in(

@@ -16,11 +16,12 @@ use serde_json::Value;
 use super::{
     filter::Part,
     model::{Address, Changes, Details, Kind, Named, Said},
-    ops::{self, Answers, Draft, Outcome},
+    ops,
+    within::{Answers, Draft, Outcome},
 };
 use crate::form_fields::{
+    answers::{self, TextBody},
     model::Said as Answered,
-    shape::{self, TextBody},
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -239,7 +240,7 @@ struct AddressBody {
 
 impl AddressBody {
     fn new(address: Address, answers: &Answers) -> Self {
-        let form_fields = answers.get(&address.id).and_then(|answers| shape::texts(answers));
+        let form_fields = answers.get(&address.id).and_then(|values| answers::texts(values));
         let Address { id, customer, details } = address;
         Self {
             id: id.0,

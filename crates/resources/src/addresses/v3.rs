@@ -3,21 +3,16 @@
 use axum::{Extension, extract::State, http::Method};
 use kernel::{AddressId, CustomerId, Error, Scope, Violations, fold};
 use rest::{
-    App, Caller, NoContent, Routes,
-    json::{self, Read},
-    v3::{Body, Failure, Fields, Json, Meta, NoParams, Page, Pagination, Params, Reply, Written},
+    App, Caller, NoContent, Routes, json,
+    v3::{Body, Failure, Json, Meta, NoParams, Page, Pagination, Params, Reply, Written},
 };
-use serde::Serialize;
-use serde_json::Value;
 
 use super::{
     filter::{Filter, Part},
-    model::{Address, Changes, Details, Kind, Named, Said},
-    ops::{self, Answers, Done, Draft, Outcome, Row},
-};
-use crate::form_fields::{
-    model::Said as Answered,
-    shape::{self as form_fields, AnswerBody},
+    model::{Changes, Named},
+    ops::{self, Done, Row},
+    shape::{AddressBody, answered, at_fault, checked, in_words, said, whole},
+    within::{Draft, Outcome},
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -128,68 +123,6 @@ fn filter(params: &mut Params) -> Result<Filter, Failure> {
     })
 }
 
-/// An address that a new customer brings along: state and postal code need not be said.
-pub(crate) fn brought(fields: &mut Fields<'_>) -> (Said, Option<Vec<Answered>>) {
-    let mut said = whole(fields);
-    said.state_or_province = fields.optional("state_or_province", json::text);
-    said.postal_code = fields.optional("postal_code", json::text);
-    (said, answered(fields))
-}
-
-/// Check a whole address; what is at fault is told in V3's words.
-pub(crate) fn checked(said: Said) -> kernel::Result<Details> {
-    Changes::new(said).and_then(|changes| Details::new(&changes)).map_err(in_words)
-}
-
-/// Faults of what stands at a place in the body.
-pub(crate) fn at_fault(title: &str, place: impl std::fmt::Display, error: Error) -> Failure {
-    match error {
-        Error::Invalid(faults) => Failure::refused(title, faults.under(place)),
-        error => error.into(),
-    }
-}
-
-/// What every new address must say, and what it may.
-fn whole(fields: &mut Fields<'_>) -> Said {
-    let mut said = said(fields);
-    said.first_name = Some(fields.required("first_name", json::text));
-    said.last_name = Some(fields.required("last_name", json::text));
-    said.address1 = Some(fields.required("address1", json::text));
-    said.city = Some(fields.required("city", json::text));
-    said.country = Some(Named::Code(fields.required("country_code", json::text)));
-    said
-}
-
-/// What need never be said. Members that are published as read-only, or not published, are ignored.
-fn said(fields: &mut Fields<'_>) -> Said {
-    Said {
-        company: fields.optional("company", json::text),
-        phone: fields.optional("phone", json::text),
-        kind: fields.optional("address_type", kind),
-        address2: fields.optional("address2", json::text),
-        ..Said::default()
-    }
-}
-
-/// The values of form fields.
-fn answered(fields: &mut Fields<'_>) -> Option<Vec<Answered>> {
-    fields.optional("form_fields", form_fields::said)
-}
-
-fn kind(value: &Value) -> Read<Kind> {
-    json::text(value)?.parse().map_err(|_| "error.expected.validenumvalue".into())
-}
-
-/// The domain's field names as V3 has them.
-fn in_words(error: Error) -> Error {
-    match error {
-        Error::Invalid(faults) => Error::Invalid(
-            faults.renamed(|field| if field == "country" { "country_code" } else { field }),
-        ),
-        error => error,
-    }
-}
-
 /// A refusal of the whole batch. `key` is the member that names what was not found.
 fn refused(title: &str, key: &str, error: Error) -> Failure {
     match error {
@@ -211,51 +144,4 @@ fn written(done: Done) -> Written<AddressBody> {
         Outcome::Duplicate(_) => None,
     };
     Written::new(done.outcomes.into_iter().filter_map(address).collect())
-}
-
-/// An address as V3 shows it, in the recorded order (observed.md 4.3).
-#[derive(Serialize)]
-pub(crate) struct AddressBody {
-    id: i64,
-    address1: String,
-    address2: String,
-    address_type: &'static str,
-    city: String,
-    company: String,
-    country: &'static str,
-    country_code: &'static str,
-    customer_id: i64,
-    first_name: String,
-    last_name: String,
-    phone: String,
-    postal_code: String,
-    state_or_province: String,
-    /// Shown where they were asked for or sent, and where a customer was made with its addresses (observed.md 4.2).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    form_fields: Option<Vec<AnswerBody>>,
-}
-
-impl AddressBody {
-    /// With its values, where the answers have any to show of it.
-    pub(crate) fn new(address: Address, answers: &Answers) -> Self {
-        let form_fields = answers.get(&address.id).cloned().map(form_fields::bodies);
-        let Address { id, customer, details } = address;
-        Self {
-            id: id.0,
-            address1: details.address1,
-            address2: details.address2,
-            address_type: details.kind.name(),
-            city: details.city,
-            company: details.company,
-            country: details.country.name(),
-            country_code: details.country.code(),
-            customer_id: customer.0,
-            first_name: details.first_name,
-            last_name: details.last_name,
-            phone: details.phone,
-            postal_code: details.postal_code,
-            state_or_province: details.state_or_province,
-            form_fields,
-        }
-    }
 }

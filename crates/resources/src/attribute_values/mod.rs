@@ -5,4 +5,6 @@
 pub mod model;
 pub mod ops;
 pub mod rows;
+pub mod shape;
 pub mod v3;
+pub mod within;

@@ -1,15 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{AttributeId, AttributeValueId, CustomerId, Error, Result, Timestamp, Violations};
+use kernel::{AttributeId, AttributeValueId, CustomerId, Error, Result, Timestamp};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
 use super::{
-    model::{AttributeValue, Embedded, Setting},
+    model::{AttributeValue, Setting},
     rows::{self, Filter},
+    within,
 };
 use crate::{
-    attributes::{self, model::Kind},
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     customers,
@@ -68,41 +68,6 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[AttributeValueId]) -> Res
         .await
 }
 
-/// Give values to customers that this transaction makes: for each its id, and what was said of it. The line
-/// that tells of the customer tells of them too. A fault is named by the customer's row and the value's
-/// place, as in `0.attributes.1.attribute_value`.
-pub async fn create_in(
-    tx: &mut WriteTx,
-    caller: &Caller,
-    said: &[(CustomerId, &[(AttributeId, String)])],
-    now: Timestamp,
-) -> Result<BTreeMap<CustomerId, Embedded>> {
-    let mut made: BTreeMap<CustomerId, Embedded> =
-        said.iter().map(|(customer, _)| (*customer, Embedded::default())).collect();
-    let count: usize = said.iter().map(|(_, values)| values.len()).sum();
-    if count == 0 {
-        return Ok(made);
-    }
-    let mut id = take(tx, caller, count).await?;
-    let kinds = kinds(tx, caller).await?;
-    for (row, (customer, values)) in said.iter().enumerate() {
-        for (place, (attribute, value)) in values.iter().enumerate() {
-            let path = format!("{row}.attributes.{place}");
-            check(&kinds, *attribute, value, &path, "attribute_value")?;
-            if values[..place].iter().any(|(earlier, _)| earlier == attribute) {
-                return Err(Error::invalid(format!("{path}.attribute_id"), "is given twice"));
-            }
-            let setting =
-                Setting { customer: *customer, attribute: *attribute, value: value.clone() };
-            let value = made_of(&setting, id, now);
-            id = AttributeValueId(id.0 + 1);
-            rows::insert(tx, caller.store, &value).await?;
-            made.entry(*customer).or_default().add(value);
-        }
-    }
-    Ok(made)
-}
-
 async fn set_in(
     tx: &mut WriteTx,
     caller: &Caller,
@@ -115,12 +80,12 @@ async fn set_in(
     hold(tx, caller).await?;
     let held = customers::rows::lock(tx, caller.store, customers).await?;
     let there: BTreeSet<CustomerId> = held.iter().map(|customer| customer.id).collect();
-    let kinds = kinds(tx, caller).await?;
+    let kinds = within::kinds(tx, caller).await?;
     for (index, setting) in settings.iter().enumerate() {
         if !there.contains(&setting.customer) {
             return Err(Error::invalid(format!("{index}.customer_id"), "invalid customer ID"));
         }
-        check(&kinds, setting.attribute, &setting.value, &index.to_string(), "value")?;
+        within::check(&kinds, setting.attribute, &setting.value, &index.to_string(), "value")?;
     }
     let known = rows::of_customers(tx, caller.store, customers).await?;
     let before: BTreeMap<(CustomerId, AttributeId), AttributeValue> =
@@ -132,7 +97,7 @@ async fn set_in(
         .collect();
     let mut id = AttributeValueId(0);
     if !new.is_empty() {
-        id = take(tx, caller, new.len()).await?;
+        id = within::take(tx, caller, new.len()).await?;
     }
     let mut after = before.clone();
     for setting in settings {
@@ -140,7 +105,7 @@ async fn set_in(
         if let Some(value) = after.get_mut(&key) {
             value.value.clone_from(&setting.value);
         } else {
-            after.insert(key, made_of(setting, id, now));
+            after.insert(key, within::made_of(setting, id, now));
             id = AttributeValueId(id.0 + 1);
         }
     }
@@ -165,44 +130,10 @@ async fn set_in(
     Ok(settings.iter().map(|it| after[&(it.customer, it.attribute)].clone()).collect())
 }
 
-fn made_of(setting: &Setting, id: AttributeValueId, now: Timestamp) -> AttributeValue {
-    let Setting { customer, attribute, value } = setting.clone();
-    AttributeValue { id, customer, attribute, value, created_at: now, modified_at: now }
-}
-
 /// Hold the store's values until the transaction ends: see [`Counter::AttributeValue`].
 async fn hold(tx: &mut WriteTx, caller: &Caller) -> Result<()> {
     let held = counters::hold(tx, caller.store, Counter::AttributeValue).await?;
     held.ok_or(Error::NotFound("store"))
-}
-
-/// The first of the next `count` ids. Holds the store's values as [`hold`] does.
-async fn take(tx: &mut WriteTx, caller: &Caller, count: usize) -> Result<AttributeValueId> {
-    let count = i64::try_from(count).map_err(Error::internal)?;
-    let first = counters::number(tx, caller.store, Counter::AttributeValue, count).await?;
-    first.map(AttributeValueId).ok_or(Error::NotFound("store"))
-}
-
-async fn kinds(tx: &mut WriteTx, caller: &Caller) -> Result<BTreeMap<AttributeId, Kind>> {
-    let all = attributes::rows::all(tx, caller.store).await?;
-    Ok(all.into_iter().map(|attribute| (attribute.id, attribute.kind)).collect())
-}
-
-/// Whether there is the attribute, and it may have the value; faults are told by row and field.
-fn check(
-    kinds: &BTreeMap<AttributeId, Kind>,
-    attribute: AttributeId,
-    value: &str,
-    row: &str,
-    field: &str,
-) -> Result<()> {
-    let mut faults = Violations::default();
-    match kinds.get(&attribute).map(|kind| kind.check(value)) {
-        None => faults.add(format!("{row}.attribute_id"), "invalid attribute ID"),
-        Some(Err(rule)) => faults.add(format!("{row}.{field}"), rule),
-        Some(Ok(())) => {}
-    }
-    faults.or(())
 }
 
 /// The attributes of these values, customer by customer.

@@ -1,4 +1,4 @@
-//! `GET`, `PUT` and `DELETE /v3/customers/attribute-values`, and the shape of values beside their customer.
+//! `GET`, `PUT` and `DELETE /v3/customers/attribute-values`.
 
 use std::collections::BTreeSet;
 
@@ -12,13 +12,12 @@ use rest::{
     App, Caller, NoContent, Routes, json,
     v3::{Body, Failure, Json, Meta, NoParams, Page, Pagination, Params, Reply, Written},
 };
-use serde::Serialize;
-use serde_json::Value;
 
 use super::{
-    model::{AttributeValue, MOST_CUSTOMERS, MOST_EMBEDDED, Setting},
+    model::{MOST_CUSTOMERS, Setting},
     ops,
     rows::Filter,
+    shape::ValueBody,
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -79,16 +78,6 @@ async fn delete(
     Ok(NoContent)
 }
 
-/// The `attributes` of a customer that is to be made.
-pub fn nested(value: &Value) -> json::Read<Vec<(AttributeId, String)>> {
-    let said = json::list(|item| {
-        let item = json::object(item)?;
-        let id = json::required_member(item, "attribute_id", json::integer)?;
-        Ok((AttributeId(id), json::required_member(item, "attribute_value", json::text)?))
-    })(value)?;
-    if said.len() > MOST_EMBEDDED { Err("error.maxLength".into()) } else { Ok(said) }
-}
-
 fn filter(params: &mut Params) -> Result<Filter, Failure> {
     let ids = params.integers("customer_id:in")?;
     let attributes = params.integers("attribute_id:in")?;
@@ -101,30 +90,6 @@ fn filter(params: &mut Params) -> Result<Filter, Failure> {
         created: Span::new(created.0, created.1, params.when("date_created")?),
         modified: Span::new(modified.0, modified.1, params.when("date_modified")?),
     })
-}
-
-/// A value as it is shown, alone and beside its customer, in the recorded order (observed.md 4.2).
-#[derive(Serialize)]
-pub struct ValueBody {
-    id: i64,
-    customer_id: i64,
-    attribute_id: i64,
-    attribute_value: String,
-    date_created: String,
-    date_modified: String,
-}
-
-impl From<AttributeValue> for ValueBody {
-    fn from(value: AttributeValue) -> Self {
-        Self {
-            id: value.id.0,
-            customer_id: value.customer.0,
-            attribute_id: value.attribute.0,
-            attribute_value: value.value,
-            date_created: value.created_at.to_rfc3339(),
-            date_modified: value.modified_at.to_rfc3339(),
-        }
-    }
 }
 
 /// Every value that ten customers can have.

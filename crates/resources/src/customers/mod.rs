@@ -2,6 +2,7 @@
 //!
 //! V3 and V2 show the same customers in two languages; both files are thin over the same `ops` and `model`.
 
+pub mod belongings;
 pub mod filter;
 pub mod foreign_hash;
 pub mod model;

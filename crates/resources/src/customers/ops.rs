@@ -1,68 +1,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{AddressId, AttributeId, CustomerId, Error, Result, StoreId, Timestamp, Uuid};
+use kernel::{CustomerId, Error, Result, StoreId, Timestamp};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
 use super::{
+    belongings::{self, Belongings, Draft, Wanted},
     filter::{Filter, Key, Order, Part, Place, PlaceKey},
     foreign_hash::ForeignHash,
     model::{Access, Changes, Customer},
     password, rows, standing,
 };
 use crate::{
-    addresses::{self, model::Embedded},
-    attribute_values::{self, model::Embedded as Values},
+    addresses,
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
-    form_fields::{
-        model::{Answer, Entry, Owner, Said},
-        within as form_fields,
-    },
-    instruments, memberships, metafields,
     outbox::{self, model::Event},
-    segments, settings, shopper_profiles, wishlists,
+    settings,
 };
-
-/// What a request says of a customer and of what belongs to it.
-#[derive(Clone, Debug, Default)]
-pub struct Draft {
-    pub customer: Changes,
-    /// What a new customer brings along; `None` where nothing was said of addresses.
-    pub addresses: Option<Vec<addresses::ops::Draft>>,
-    /// What a new customer's attributes are; `None` where nothing was said of them.
-    pub attributes: Option<Vec<(AttributeId, String)>>,
-    /// Values of form fields; those not named stay as they are.
-    pub form_fields: Option<Vec<Said>>,
-}
-
-/// Which belongings of customers are to be read beside them.
-#[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "one for each thing that may be asked for")]
-pub struct Wanted {
-    pub addresses: bool,
-    pub attributes: bool,
-    pub form_fields: bool,
-    pub shopper_profile: bool,
-    pub segments: bool,
-}
-
-/// What belongs to customers, each by the customer's id; `None` where it was not asked for.
-#[derive(Clone, Debug, Default)]
-pub struct Belongings {
-    /// Who has none is not in it; in an answer to a creation, who brought none.
-    pub addresses: Option<BTreeMap<CustomerId, Embedded>>,
-    /// The values of form fields of the addresses that are shown, each by its own id.
-    pub address_form_fields: addresses::ops::Answers,
-    /// Who has none is not in it; in an answer to a creation, of whom nothing was said.
-    pub attributes: Option<BTreeMap<CustomerId, Values>>,
-    /// Who has none is in it all the same; in an answer to what was written, who said nothing of them is not.
-    pub form_fields: Option<BTreeMap<CustomerId, Vec<Answer>>>,
-    /// Who has none is not in it.
-    pub shopper_profiles: Option<BTreeMap<CustomerId, Uuid>>,
-    /// The segments of the customer's profile; who is in none is not in it.
-    pub segments: Option<BTreeMap<CustomerId, Vec<Uuid>>>,
-}
 
 /// Customers that were written, in the order of the request.
 #[derive(Debug, Default)]
@@ -96,7 +51,7 @@ pub async fn find(app: &App, caller: &Caller, id: CustomerId) -> Result<(Custome
         .snapshot(async |tx| {
             let found = rows::find(tx, caller.store, id).await?;
             let customer = found.ok_or(Error::NotFound("customer"))?;
-            Ok((customer, belongings(tx, caller.store, &[id], wanted).await?))
+            Ok((customer, belongings::read(tx, caller.store, &[id], wanted).await?))
         })
         .await
 }
@@ -115,7 +70,7 @@ pub async fn list(
     let work = async |tx: &mut ReadTx| {
         let mut listing = list_in(tx, caller.store, filter, order, part, limit).await?;
         let ids: Vec<_> = listing.customers.iter().map(|customer| customer.id).collect();
-        listing.belongings = belongings(tx, caller.store, &ids, wanted).await?;
+        listing.belongings = belongings::read(tx, caller.store, &ids, wanted).await?;
         Ok(listing)
     };
     // A page of customers may bring a thousand segments each, or the forms of ten addresses.
@@ -154,7 +109,7 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
             let first = counters::take(tx, caller.store, Counter::Customer, count).await?;
             let first = first.ok_or(Error::NotFound("store"))?;
             if !address_numbers.is_empty() {
-                addresses::ops::hold_count(tx, caller.store).await?;
+                addresses::within::hold_count(tx, caller.store).await?;
             }
             let ids = (first..).map(CustomerId);
             let customer = |(draft, id): (&Draft, _)| Customer::new(id, &draft.customer, now);
@@ -177,18 +132,8 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
                 )
                 .await?;
             }
-            let (brought, mut entries) =
-                bring(tx, caller, drafts, &made, &address_numbers, now).await?;
-            let rows = made.iter().map(|customer| customer.id).zip(drafts);
-            // Their counter comes before the definitions of form fields: see `Counter::ALL`.
-            let attributes = endow(tx, caller, rows.clone(), now).await?;
-            entries.extend(own_form_fields(rows.clone()));
-            entries.sort_by_key(|entry| entry.row);
-            form_fields::set(tx, caller.store, &entries).await?;
-            let mut belongings = written(tx, caller.store, rows, Wanted::default()).await?;
-            belongings.attributes = Some(attributes);
-            belongings.address_form_fields = answers(tx, caller.store, &brought).await?;
-            belongings.addresses = Some(brought);
+            let belongings =
+                belongings::make(tx, caller, drafts, &made, &address_numbers, now).await?;
             Ok(Written { customers: made, belongings })
         })
         .await
@@ -218,7 +163,7 @@ pub async fn update(
         .write(async |tx| {
             let customers = update_in(tx, caller, changes, &hashes, &numbers, now).await?;
             let rows = changes.iter().map(|(id, draft)| (*id, draft));
-            let belongings = written(tx, caller.store, rows, wanted).await?;
+            let belongings = belongings::written(tx, caller.store, rows, wanted).await?;
             Ok(Written { customers, belongings })
         })
         .await
@@ -357,54 +302,6 @@ fn is_short(filter: &Filter, part: &Part) -> bool {
     filter.names_few() || (filter.is_empty() && near)
 }
 
-/// Make the addresses that new customers bring along; by customer, those of whom any were said.
-async fn bring<'d>(
-    tx: &mut WriteTx,
-    caller: &Caller,
-    drafts: &'d [Draft],
-    made: &[Customer],
-    numbers: &[(i64, i64)],
-    now: Timestamp,
-) -> Result<(BTreeMap<CustomerId, Embedded>, Vec<Entry<'d>>)> {
-    let mut brought: BTreeMap<CustomerId, Embedded> = BTreeMap::new();
-    let mut rows = Vec::new();
-    let mut said = Vec::new();
-    for (row, (customer, draft)) in made.iter().zip(drafts).enumerate() {
-        let Some(addresses) = &draft.addresses else { continue };
-        brought.insert(customer.id, Embedded::default());
-        for (at, address) in addresses.iter().enumerate() {
-            rows.push((customer.id, address.clone()));
-            said.push((row, at, address.form_fields.as_deref().unwrap_or_default()));
-        }
-    }
-    if rows.is_empty() {
-        return Ok((brought, Vec::new()));
-    }
-    let mut entries = Vec::new();
-    let outcomes = addresses::ops::create_in(tx, caller, &rows, numbers, now).await?;
-    for (outcome, (row, at, said)) in outcomes.into_iter().zip(said) {
-        if let addresses::ops::Outcome::Written(address) = outcome {
-            let owner = addresses::ops::owner(&address);
-            entries.extend(Entry::all(owner, said, row, &format!("addresses.{at}.form_fields")));
-            let shown = brought.entry(address.customer).or_default();
-            shown.count += 1;
-            shown.addresses.push(address);
-        }
-    }
-    Ok((brought, entries))
-}
-
-/// The values of the form fields of addresses that are shown.
-async fn answers(
-    tx: &mut ReadTx,
-    store: StoreId,
-    shown: &BTreeMap<CustomerId, Embedded>,
-) -> Result<addresses::ops::Answers> {
-    let ids: Vec<AddressId> =
-        shown.values().flat_map(|it| &it.addresses).map(|address| address.id).collect();
-    form_fields::of_addresses(tx, store, &ids).await
-}
-
 async fn update_in(
     tx: &mut WriteTx,
     caller: &Caller,
@@ -445,9 +342,8 @@ async fn update_in(
     let moved = changes.iter().filter(|(id, _)| has_moved(id)).map(|(id, _)| &customers[id]);
     refuse_clashes_among(tx, caller.store, moved, &customers).await?;
     let rows = changes.iter().map(|(id, draft)| (*id, draft));
-    let entries: Vec<Entry<'_>> = own_form_fields(rows).collect();
-    for owner in form_fields::set(tx, caller.store, &entries).await? {
-        differing.entry(owner.customer).or_default().insert("form_fields");
+    for id in belongings::change(tx, caller.store, rows).await? {
+        differing.entry(id).or_default().insert("form_fields");
     }
     let numbered = numbers.rows.iter().zip(&numbers.access);
     for ((id, fields), ((event_id, audit_id), (access_id, _))) in differing.iter().zip(numbered) {
@@ -480,133 +376,16 @@ async fn delete_in(
     numbers: &[(i64, i64)],
     now: Timestamp,
 ) -> Result<Vec<CustomerId>> {
-    form_fields::forget_customers(tx, caller.store, ids).await?;
-    attribute_values::rows::delete_of_customers(tx, caller.store, ids).await?;
-    metafields::rows::delete_of_customers(tx, caller.store, ids).await?;
+    belongings::forget(tx, caller.store, ids).await?;
     let gone = rows::delete(tx, caller.store, ids).await?;
-    addresses::ops::forget_in(tx, caller.store, &gone).await?;
-    instruments::rows::delete_of(tx, caller.store, &gone).await?;
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
-    delete_wishlists(tx, caller.store, &gone).await?;
-    delete_profiles(tx, caller.store, &gone).await?;
     for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {
         outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerDeleted(*id), now)
             .await?;
         audit::rows::record(tx, caller, *audit_id, &Change::customer_deleted(*id), now).await?;
     }
     Ok(gone)
-}
-
-/// The wishlists of customers that are being deleted go with them.
-async fn delete_wishlists(tx: &mut WriteTx, store: StoreId, gone: &[CustomerId]) -> Result<()> {
-    let (lists, items) = wishlists::rows::delete_of(tx, store, gone).await?;
-    if lists > 0 {
-        counters::discount(tx, store, Counter::Wishlist, lists).await?;
-        counters::discount(tx, store, Counter::WishlistItem, items).await?;
-    }
-    Ok(())
-}
-
-/// What belongs to these customers, as far as it is wanted.
-async fn belongings(
-    tx: &mut ReadTx,
-    store: StoreId,
-    ids: &[CustomerId],
-    wanted: Wanted,
-) -> Result<Belongings> {
-    let addresses = if wanted.addresses {
-        Some(addresses::rows::embedded(tx, store, ids.iter().copied()).await?)
-    } else {
-        None
-    };
-    let attributes = if wanted.attributes {
-        Some(attribute_values::rows::embedded(tx, store, ids).await?)
-    } else {
-        None
-    };
-    let form_fields = if wanted.form_fields && !ids.is_empty() {
-        Some(form_fields::of_customers(tx, store, ids).await?)
-    } else {
-        None
-    };
-    let address_form_fields = match &addresses {
-        Some(shown) if wanted.form_fields => answers(tx, store, shown).await?,
-        _ => addresses::ops::Answers::new(),
-    };
-    let shopper_profiles = if wanted.shopper_profile {
-        let profiles = shopper_profiles::rows::of_customers(tx, store, ids).await?;
-        Some(profiles.into_iter().map(|profile| (profile.customer, profile.id)).collect())
-    } else {
-        None
-    };
-    let segments = if wanted.segments {
-        Some(memberships::rows::segment_ids_of(tx, store, ids).await?)
-    } else {
-        None
-    };
-    Ok(Belongings {
-        addresses,
-        address_form_fields,
-        attributes,
-        form_fields,
-        shopper_profiles,
-        segments,
-    })
-}
-
-/// The same of customers that were written: of each also what its row wrote (observed.md 4.2).
-async fn written<'d>(
-    tx: &mut WriteTx,
-    store: StoreId,
-    rows: impl Iterator<Item = (CustomerId, &'d Draft)>,
-    wanted: Wanted,
-) -> Result<Belongings> {
-    let is_shown = |(_, draft): &(_, &Draft)| wanted.form_fields || draft.form_fields.is_some();
-    let ids: BTreeSet<CustomerId> = rows.filter(is_shown).map(|(id, _)| id).collect();
-    let ids: Vec<CustomerId> = ids.into_iter().collect();
-    belongings(tx, store, &ids, Wanted { form_fields: true, ..Wanted::default() }).await
-}
-
-/// Give new customers the attributes that were said of them; those of whom nothing was said are not in it.
-async fn endow<'d>(
-    tx: &mut WriteTx,
-    caller: &Caller,
-    rows: impl Iterator<Item = (CustomerId, &'d Draft)>,
-    now: Timestamp,
-) -> Result<BTreeMap<CustomerId, Values>> {
-    let said: Vec<_> = rows.map(|(id, draft)| (id, draft.attributes.as_deref())).collect();
-    let values: Vec<_> = said.iter().map(|(id, said)| (*id, said.unwrap_or_default())).collect();
-    let mut made = attribute_values::ops::create_in(tx, caller, &values, now).await?;
-    made.retain(|id, _| said.iter().any(|(customer, said)| customer == id && said.is_some()));
-    Ok(made)
-}
-
-/// What each row says of its customer's own form fields.
-fn own_form_fields<'d>(
-    rows: impl Iterator<Item = (CustomerId, &'d Draft)>,
-) -> impl Iterator<Item = Entry<'d>> {
-    rows.enumerate().flat_map(|(row, (id, draft))| {
-        let said = draft.form_fields.as_deref().unwrap_or_default();
-        Entry::all(Owner::customer(id), said, row, "form_fields")
-    })
-}
-
-/// The shopper profiles of customers that are being deleted go with them, out of every segment. The customers
-/// are held, so nobody can make them one meanwhile.
-async fn delete_profiles(tx: &mut WriteTx, store: StoreId, gone: &[CustomerId]) -> Result<()> {
-    let profiles = shopper_profiles::rows::of_customers(tx, store, gone).await?;
-    if profiles.is_empty() {
-        return Ok(());
-    }
-    counters::hold(tx, store, Counter::Segment).await?.ok_or(Error::NotFound("store"))?;
-    let profiles: Vec<_> = profiles.iter().map(|profile| profile.number).collect();
-    for (times, left) in memberships::rows::delete_of(tx, store, &profiles).await? {
-        segments::rows::count_members(tx, store, &left, -times).await?;
-    }
-    let count = shopper_profiles::rows::delete(tx, store, &profiles).await?;
-    let count = i64::try_from(count).map_err(Error::internal)?;
-    Ok(counters::discount(tx, store, Counter::ShopperProfile, count).await?)
 }
 
 /// Refuse new customers whose address another has, in the store or among themselves. The caller holds the
@@ -676,7 +455,7 @@ async fn hold_emails(tx: &mut WriteTx, store: StoreId) -> Result<()> {
 /// Hold all that a deletion of customers counts out, before the customers themselves.
 async fn hold_for_deletion(tx: &mut WriteTx, store: StoreId) -> Result<()> {
     hold_emails(tx, store).await?;
-    addresses::ops::hold_count(tx, store).await
+    addresses::within::hold_count(tx, store).await
 }
 
 /// What a change of the channels that let a customer sign in is told by.
@@ -701,14 +480,6 @@ struct Numbers {
 /// Numbers for the event and the audit line of each row, before the transaction that may run twice.
 fn draw(app: &App, now: Timestamp, rows: usize) -> Vec<(i64, i64)> {
     (0..rows).map(|_| (app.event_ids.next(now), app.event_ids.next(now))).collect()
-}
-
-impl Belongings {
-    /// The values of a customer's form fields, where they are to be shown.
-    #[must_use]
-    pub fn form_fields_of(&self, id: CustomerId) -> Option<&[Answer]> {
-        self.form_fields.as_ref()?.get(&id).map(Vec::as_slice)
-    }
 }
 
 /// How many customers one transaction deletes.

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use access::Caller;
 use kernel::{ChannelId, Error, GroupId, Result, StoreId, Timestamp};
-use rest::Caller;
 use sql::WriteTx;
 
 use super::model::{Changes, Customer};

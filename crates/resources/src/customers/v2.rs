@@ -14,13 +14,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
+    belongings::{Belongings, Draft, Wanted},
     filter::{Filter, Key, Order, Part, Span, Text},
     model::{Changes, Customer, Password, Said},
-    ops::{self, Belongings, Draft, Wanted},
+    ops,
 };
 use crate::form_fields::{
+    answers::{self, TextBody},
     model::Answer,
-    shape::{self, TextBody},
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -314,7 +315,7 @@ impl CustomerBody {
             last_name: customer.last_name,
             email: customer.email,
             phone: customer.phone,
-            form_fields: belongings.form_fields_of(customer.id).and_then(shape::texts),
+            form_fields: belongings.form_fields_of(customer.id).and_then(answers::texts),
             date_created: date(customer.created_at),
             date_modified: date(customer.modified_at),
             store_credit: if published {

@@ -17,21 +17,22 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{
+    belongings::{Belongings, Draft, Wanted},
     filter::{Filter, Key, Order, Part, Place, PlaceKey, Span, Text},
     model::{Access, Changes, Customer, Password, Said},
-    ops::{self, Belongings, Draft, Listing, Wanted},
+    ops::{self, Listing},
 };
 use crate::{
     addresses::{
         self,
         model::{Embedded, MOST_EMBEDDED},
-        ops::Answers,
-        v3::AddressBody,
+        shape::AddressBody,
+        within::Answers,
     },
-    attribute_values::{self, model::Embedded as Values, v3::ValueBody},
+    attribute_values::{self, model::Embedded as Values, shape::ValueBody},
     form_fields::{
+        answers::{self as form_fields, AnswerBody},
         model::Said as Answered,
-        shape::{self as form_fields, AnswerBody},
     },
 };
 
@@ -99,8 +100,8 @@ async fn create(
         said.origin_channel = fields.optional("origin_channel_id", json::channel);
         // No e-mail is ever sent; read, so that a wrong type is told.
         fields.optional("trigger_account_created_notification", json::boolean);
-        let addresses = fields.objects("addresses", MOST_EMBEDDED, addresses::v3::brought);
-        let attributes = fields.optional("attributes", attribute_values::v3::nested);
+        let addresses = fields.objects("addresses", MOST_EMBEDDED, addresses::shape::brought);
+        let attributes = fields.optional("attributes", attribute_values::shape::nested);
         let form_fields = fields.optional("form_fields", form_fields::said);
         (said, addresses, attributes, form_fields)
     })?;
@@ -214,12 +215,12 @@ fn brought(
     said: Option<Vec<(addresses::model::Said, Option<Vec<Answered>>)>>,
     index: usize,
     title: &str,
-) -> Result<Option<Vec<addresses::ops::Draft>>, Failure> {
+) -> Result<Option<Vec<addresses::within::Draft>>, Failure> {
     let check = |(at, (said, form_fields))| {
         let place = format!("{index}.addresses.{at}");
-        let details = addresses::v3::checked(said)
-            .map_err(|error| addresses::v3::at_fault(title, place, error))?;
-        Ok(addresses::ops::Draft { details, form_fields })
+        let details = addresses::shape::checked(said)
+            .map_err(|error| addresses::shape::at_fault(title, place, error))?;
+        Ok(addresses::within::Draft { details, form_fields })
     };
     said.map(|said| said.into_iter().enumerate().map(check).collect()).transpose()
 }

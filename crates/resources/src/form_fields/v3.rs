@@ -15,10 +15,10 @@ use serde::Serialize;
 use serde_json::Value as Any;
 
 use super::{
+    answers::{self, AnswerBody},
     filter::{Filter, Part, Place},
     model::{Definition, Field, Kind, Object, Said, Target},
     ops::{self, Listing},
-    shape::{self, AnswerBody},
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -51,7 +51,7 @@ async fn list(
     let part = part(&window)?;
     let listing = ops::list(&app, &caller, &filter, part, window.limit).await?;
     let meta = meta(&window, &listing, &sent);
-    Ok(Json(Page { data: shape::bodies(listing.answers), meta }))
+    Ok(Json(Page { data: answers::bodies(listing.answers), meta }))
 }
 
 async fn put(
@@ -65,7 +65,7 @@ async fn put(
         let customer = fields.optional("customer_id", json::integer).map(CustomerId);
         let address = fields.optional("address_id", json::integer).map(AddressId);
         let name = fields.required("name", json::text);
-        let value = fields.required("value", |value| shape::answer(value).map(Some));
+        let value = fields.required("value", |value| answers::answer(value).map(Some));
         (customer, address, name, value)
     })?;
     let mut said = Vec::new();
