@@ -8,6 +8,7 @@ mod chance;
 mod error;
 mod id;
 mod money;
+mod part;
 mod scope;
 mod text;
 mod time;
@@ -22,6 +23,7 @@ pub use self::{
         WishlistId, WishlistItemId,
     },
     money::Money,
+    part::Part,
     scope::{Grants, Scope},
     text::{check_email, fold, hex},
     time::{Clock, SetClock, Span, SystemClock, Timestamp, WhenFilter},

@@ -16,6 +16,8 @@ pub mod memberships;
 pub mod metafields;
 mod openapi;
 pub mod outbox;
+#[cfg(test)]
+mod plans;
 pub mod segments;
 pub mod settings;
 pub mod shopper_profiles;

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, fmt::Write as _, marker::PhantomData};
 
-use kernel::Span;
+use kernel::{Part, Span};
 
 use crate::{Bind, Error, FromRow, ReadTx, Result, Row, Writes, tx::Access, value::Datum};
 
@@ -71,6 +71,11 @@ impl<'t, A: Access> Query<'t, A> {
             self = self.push(if index == 0 { "(" } else { ", " }).push_datum(value);
         }
         self.push(")")
+    }
+
+    /// Append the clauses that take this part of the rows.
+    pub fn push_part(self, part: Part) -> Self {
+        self.push(" LIMIT ").push_bind(part.limit).push(" OFFSET ").push_bind(part.offset)
     }
 
     /// Append the clauses that keep a column of instants within a span, each there only when the span has

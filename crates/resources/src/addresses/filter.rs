@@ -11,15 +11,6 @@ pub struct Filter {
     pub companies: Option<Vec<String>>,
 }
 
-/// Which rows of a list are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// The first of them, counted from 0.
-    pub offset: i64,
-    /// Rows at most.
-    pub limit: i64,
-}
-
 impl Filter {
     /// Whether nothing narrows.
     #[must_use]

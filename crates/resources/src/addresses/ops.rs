@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{AddressId, CustomerId, Error, Result, StoreId, Timestamp};
+use kernel::{AddressId, CustomerId, Error, Part, Result, StoreId, Timestamp};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
 use super::{
-    filter::{Filter, Part},
+    filter::Filter,
     model::{Address, Changes},
     rows,
     within::{self, Answers, Draft, Outcome},
@@ -62,7 +62,7 @@ pub async fn list(
         Ok(Listing { addresses, form_fields, total })
     };
     // Whether a few pages of an index answer this, so that it may be read beside other requests.
-    let is_short = filter.names_few() || (filter.is_empty() && part.offset <= 2_000);
+    let is_short = filter.names_few() || (filter.is_empty() && part.is_near());
     if is_short { app.db.snapshot(work).await } else { app.db.scan(work).await }
 }
 

@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{AddressId, CustomerId, StoreId, fold};
+use kernel::{AddressId, CustomerId, Part, StoreId, fold};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes};
 
 use super::{
-    filter::{Filter, Part},
+    filter::Filter,
     model::{Address, Country, Details, Embedded, Kind, MOST_EMBEDDED},
 };
 
@@ -59,12 +59,7 @@ fn listing<'t>(
     // Whatever narrows leads to its rows, which are then put in order. Without statistics SQLite would
     // rather walk the whole store in order and look at each.
     let order = if filter.is_empty() { " ORDER BY address_id" } else { " ORDER BY address_id + 0" };
-    narrowed(query, filter)
-        .push(order)
-        .push(" LIMIT ")
-        .push_bind(part.limit)
-        .push(" OFFSET ")
-        .push_bind(part.offset)
+    narrowed(query, filter).push(order).push_part(part)
 }
 
 /// How many match.
@@ -322,23 +317,13 @@ impl Value for Country {
 
 #[cfg(test)]
 mod tests {
-    use kernel::Timestamp;
-    use sql::Db;
 
     use super::*;
-
-    async fn database() -> (tempfile::TempDir, Db) {
-        let place = tempfile::tempdir().unwrap();
-        let db = Db::connect(&format!("sqlite:{}", place.path().join("plans.db").display()))
-            .await
-            .unwrap();
-        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
-        (place, db)
-    }
+    use crate::plans;
 
     /// Check the plan that SQLite makes, without statistics, for a page and for its count.
     async fn check(filter: Filter, expected: &str) {
-        let (_place, db) = database().await;
+        let (_place, db) = plans::database().await;
         let part = Part { offset: 100, limit: 50 };
         let page = async |tx: &mut ReadTx| listing(tx, StoreId(1), &filter, part).plan().await;
         let plan = db.read(page).await.unwrap().join("; ");
@@ -385,7 +370,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_customers_show_is_numbered_within_the_index_and_read_by_key() {
-        let (_place, db) = database().await;
+        let (_place, db) = plans::database().await;
         let plan =
             async |tx: &mut ReadTx| embedding(tx, StoreId(1), (1..9).map(CustomerId)).plan().await;
         let plan = db.read(plan).await.unwrap().join("; ");

@@ -8,13 +8,12 @@ use axum::{
 use kernel::{AddressId, CustomerId, Error, Scope, Violations};
 use rest::{
     App, Caller, Routes, json,
-    v2::{Body, Empty, Failure, Fields, Ids, Json, NoParams, Params, Reply, Window},
+    v2::{Body, Empty, Failure, Fields, Ids, Json, NoParams, Params, Reply},
 };
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    filter::Part,
     model::{Address, Changes, Details, Kind, Named, Said},
     ops,
     within::{Answers, Draft, Outcome},
@@ -47,7 +46,7 @@ async fn list(
     let window = params.window()?;
     params.finish()?;
     let (addresses, answers) =
-        ops::list_of(&app, &caller, CustomerId(customer), part(window)).await?;
+        ops::list_of(&app, &caller, CustomerId(customer), window.part()).await?;
     if addresses.is_empty() {
         return Ok(Empty.into_response());
     }
@@ -171,7 +170,7 @@ async fn delete_all(
     let customer = CustomerId(customer);
     match window {
         None => ops::delete_all_of(&app, &caller, customer).await?,
-        Some(window) => ops::delete_part_of(&app, &caller, customer, part(window)).await?,
+        Some(window) => ops::delete_part_of(&app, &caller, customer, window.part()).await?,
     }
     Ok(Empty)
 }
@@ -188,10 +187,6 @@ fn said(fields: &mut Fields) -> Said {
 
 fn kind(value: &Value) -> json::Read<Kind> {
     json::text(value)?.parse().map_err(|_| "not a kind of address".into())
-}
-
-fn part(window: Window) -> Part {
-    Part { offset: (window.page - 1) * window.limit, limit: window.limit }
 }
 
 fn refused(error: Error) -> Failure {

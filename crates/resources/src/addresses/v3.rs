@@ -8,7 +8,7 @@ use rest::{
 };
 
 use super::{
-    filter::{Filter, Part},
+    filter::Filter,
     model::{Changes, Named},
     ops::{self, Done, Row},
     shape::{AddressBody, answered, at_fault, checked, in_words, said, whole},
@@ -34,8 +34,7 @@ async fn list(
     let with_form_fields = !params.include(&[("formfields", ())])?.is_empty();
     let window = params.pages()?;
     params.finish()?;
-    let part = Part { offset: (window.page - 1) * window.limit, limit: window.limit };
-    let listing = ops::list(&app, &caller, &filter, part, with_form_fields).await?;
+    let listing = ops::list(&app, &caller, &filter, window.part(), with_form_fields).await?;
     let pagination = Pagination::new(&window, listing.addresses.len(), listing.total);
     let meta = Meta { pagination: Some(pagination.at_least_one_page()), ..Meta::default() };
     let body = |address| AddressBody::new(address, &listing.form_fields);
@@ -101,9 +100,8 @@ async fn delete(
     Extension(caller): Extension<Caller>,
     mut params: Params,
 ) -> Reply<NoContent> {
-    let ids = params.integers("id:in")?.unwrap_or_default();
+    let ids = params.integers::<AddressId>("id:in")?.unwrap_or_default();
     params.finish()?;
-    let ids: Vec<_> = ids.into_iter().map(AddressId).collect();
     ops::delete(&app, &caller, None, &ids).await?;
     Ok(NoContent)
 }
@@ -114,10 +112,8 @@ fn filter(params: &mut Params) -> Result<Filter, Failure> {
     };
     let (companies, names) = (folded("company:in")?, folded("name:in")?);
     Ok(Filter {
-        ids: params.integers("id:in")?.map(|ids| ids.into_iter().map(AddressId).collect()),
-        customers: params
-            .integers("customer_id:in")?
-            .map(|ids| ids.into_iter().map(CustomerId).collect()),
+        ids: params.integers("id:in")?,
+        customers: params.integers("customer_id:in")?,
         names,
         companies,
     })

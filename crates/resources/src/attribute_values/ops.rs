@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{AttributeId, AttributeValueId, CustomerId, Error, Result, Timestamp};
+use kernel::{AttributeId, AttributeValueId, CustomerId, Error, Part, Result, Timestamp};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -20,12 +20,11 @@ pub async fn list(
     app: &App,
     caller: &Caller,
     filter: &Filter,
-    limit: i64,
-    offset: i64,
+    part: Part,
 ) -> Result<(Vec<AttributeValue>, i64)> {
     let work = async |tx: &mut ReadTx| {
         let total = rows::count(tx, caller.store, filter).await?;
-        Ok((rows::list(tx, caller.store, filter, limit, offset).await?, total))
+        Ok((rows::list(tx, caller.store, filter, part).await?, total))
     };
     // A customer has at most fifty values.
     let is_short = filter.customers.as_ref().is_some_and(|customers| customers.len() <= 20);

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use kernel::{AttributeId, AttributeValueId, CustomerId, Span, StoreId};
+use kernel::{AttributeId, AttributeValueId, CustomerId, Part, Span, StoreId};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, WriteTx};
 
 use super::model::{AttributeValue, Embedded};
@@ -16,32 +16,27 @@ pub struct Filter {
     pub modified: Span,
 }
 
-/// Those that match, oldest first: at most `limit` of them, from `offset` on.
+/// Part of those that match, oldest first.
 pub async fn list(
     tx: &mut ReadTx,
     store: StoreId,
     filter: &Filter,
-    limit: i64,
-    offset: i64,
+    part: Part,
 ) -> Result<Vec<AttributeValue>> {
-    listing(tx, store, filter, limit, offset).fetch_all().await
+    listing(tx, store, filter, part).fetch_all().await
 }
 
 fn listing<'t>(
     tx: &'t mut ReadTx,
     store: StoreId,
     filter: &Filter,
-    limit: i64,
-    offset: i64,
+    part: Part,
 ) -> Query<'t, Reads> {
     let query = tx.query(SELECT).push("WHERE store_id = $1").bind(store);
     // Without statistics SQLite would rather walk a whole store in order than sort a few customers' values.
-    let order = if filter.customers.is_some() {
-        " ORDER BY value_id + 0 LIMIT "
-    } else {
-        " ORDER BY value_id LIMIT "
-    };
-    narrowed(query, filter).push(order).push_bind(limit).push(" OFFSET ").push_bind(offset)
+    let order =
+        if filter.customers.is_some() { " ORDER BY value_id + 0" } else { " ORDER BY value_id" };
+    narrowed(query, filter).push(order).push_part(part)
 }
 
 /// How many match.
@@ -222,18 +217,15 @@ impl FromRow for AttributeValue {
 #[cfg(test)]
 mod tests {
     use kernel::Timestamp;
-    use sql::Db;
 
     use super::*;
+    use crate::plans;
 
     /// The plan that SQLite makes, without statistics.
     async fn plan(filter: Filter) -> String {
-        let place = tempfile::tempdir().unwrap();
-        let db = Db::connect(&format!("sqlite:{}", place.path().join("plans.db").display()))
-            .await
-            .unwrap();
-        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
-        let plan = async |tx: &mut ReadTx| listing(tx, StoreId(1), &filter, 50, 0).plan().await;
+        let (_place, db) = plans::database().await;
+        let plan =
+            async |tx: &mut ReadTx| listing(tx, StoreId(1), &filter, plans::FIRST).plan().await;
         db.read(plan).await.unwrap().join("; ")
     }
 

@@ -37,8 +37,7 @@ async fn list(
     let filter = filter(&mut params)?;
     let window = params.pages()?;
     let sent = params.finish()?;
-    let offset = (window.page - 1) * window.limit;
-    let (rows, total) = ops::list(&app, &caller, &filter, window.limit, offset).await?;
+    let (rows, total) = ops::list(&app, &caller, &filter, window.part()).await?;
     let pagination = Some(Pagination::new(&window, rows.len(), total).with_links(&sent));
     let data = rows.into_iter().map(ValueBody::from).collect();
     Ok(Json(Page { data, meta: Meta { pagination, cursor_pagination: None } }))
@@ -71,21 +70,18 @@ async fn delete(
     Extension(caller): Extension<Caller>,
     mut params: Params,
 ) -> Reply<NoContent> {
-    let ids = params.integers("id:in")?.unwrap_or_default();
+    let ids = params.integers::<AttributeValueId>("id:in")?.unwrap_or_default();
     params.finish()?;
-    let ids: Vec<_> = ids.into_iter().map(AttributeValueId).collect();
     ops::delete(&app, &caller, &ids).await?;
     Ok(NoContent)
 }
 
 fn filter(params: &mut Params) -> Result<Filter, Failure> {
-    let ids = params.integers("customer_id:in")?;
-    let attributes = params.integers("attribute_id:in")?;
     let created = (params.when("date_created:min")?, params.when("date_created:max")?);
     let modified = (params.when("date_modified:min")?, params.when("date_modified:max")?);
     Ok(Filter {
-        customers: ids.map(|ids| ids.into_iter().map(CustomerId).collect()),
-        attributes: attributes.map(|ids| ids.into_iter().map(AttributeId).collect()),
+        customers: params.integers("customer_id:in")?,
+        attributes: params.integers("attribute_id:in")?,
         name_key: params.text("name").map(|name| fold(&name)),
         created: Span::new(created.0, created.1, params.when("date_created")?),
         modified: Span::new(modified.0, modified.1, params.when("date_modified")?),

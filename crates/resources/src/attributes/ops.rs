@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use kernel::{AttributeId, Error, Result};
+use kernel::{AttributeId, Error, Part, Result};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -19,12 +19,11 @@ pub async fn list(
     app: &App,
     caller: &Caller,
     filter: &Filter,
-    limit: i64,
-    offset: i64,
+    part: Part,
 ) -> Result<(Vec<Attribute>, i64)> {
     let work = async |tx: &mut ReadTx| {
         let total = rows::count(tx, caller.store, filter).await?;
-        Ok((rows::list(tx, caller.store, filter, limit, offset).await?, total))
+        Ok((rows::list(tx, caller.store, filter, part).await?, total))
     };
     app.db.snapshot(work).await
 }

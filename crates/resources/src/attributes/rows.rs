@@ -1,4 +1,4 @@
-use kernel::{AttributeId, Span, StoreId};
+use kernel::{AttributeId, Part, Span, StoreId};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx};
 
 use super::model::{Attribute, Kind};
@@ -20,22 +20,15 @@ pub async fn all(tx: &mut ReadTx, store: StoreId) -> Result<Vec<Attribute>> {
     tx.query(SELECT).push("WHERE store_id = $1 ORDER BY attribute_id").bind(store).fetch_all().await
 }
 
-/// Those that match, oldest first: at most `limit` of them, from `offset` on.
+/// Part of those that match, oldest first.
 pub async fn list(
     tx: &mut ReadTx,
     store: StoreId,
     filter: &Filter,
-    limit: i64,
-    offset: i64,
+    part: Part,
 ) -> Result<Vec<Attribute>> {
     let query = tx.query(SELECT).push("WHERE store_id = $1").bind(store);
-    narrowed(query, filter)
-        .push(" ORDER BY attribute_id LIMIT ")
-        .push_bind(limit)
-        .push(" OFFSET ")
-        .push_bind(offset)
-        .fetch_all()
-        .await
+    narrowed(query, filter).push(" ORDER BY attribute_id").push_part(part).fetch_all().await
 }
 
 /// How many match.

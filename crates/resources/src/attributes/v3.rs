@@ -34,8 +34,7 @@ async fn list(
     let filter = filter(&mut params)?;
     let window = params.pages()?;
     params.finish()?;
-    let offset = (window.page - 1) * window.limit;
-    let (rows, total) = ops::list(&app, &caller, &filter, window.limit, offset).await?;
+    let (rows, total) = ops::list(&app, &caller, &filter, window.part()).await?;
     let pagination = Some(Pagination::new(&window, rows.len(), total));
     let data = rows.into_iter().map(AttributeBody::from).collect();
     Ok(Json(Page { data, meta: Meta { pagination, cursor_pagination: None } }))
@@ -88,9 +87,8 @@ async fn delete(
     Extension(caller): Extension<Caller>,
     mut params: Params,
 ) -> Reply<NoContent> {
-    let ids = params.integers("id:in")?.unwrap_or_default();
+    let ids = params.integers::<AttributeId>("id:in")?.unwrap_or_default();
     params.finish()?;
-    let ids: Vec<_> = ids.into_iter().map(AttributeId).collect();
     ops::delete(&app, &caller, &ids).await?;
     Ok(NoContent)
 }

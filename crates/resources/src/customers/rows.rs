@@ -627,9 +627,9 @@ impl Value for Channels {
 
 #[cfg(test)]
 mod tests {
-    use sql::Db;
 
     use super::*;
+    use crate::plans;
 
     const KEYS: [Key; 4] = [Key::Id, Key::Created, Key::Modified, Key::LastName];
 
@@ -646,11 +646,7 @@ mod tests {
 
     /// Check the plan that SQLite makes, without statistics, for each order and part.
     async fn check(filter: Filter, expected: impl Fn(Key, &Part) -> Vec<&'static str>) {
-        let place = tempfile::tempdir().unwrap();
-        let db = Db::connect(&format!("sqlite:{}", place.path().join("plans.db").display()))
-            .await
-            .unwrap();
-        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
+        let (_place, db) = plans::database().await;
         for by in KEYS {
             for (part, descending) in
                 parts(by).iter().flat_map(|part| [(part, false), (part, true)])
@@ -705,10 +701,7 @@ mod tests {
 
     #[tokio::test]
     async fn members_are_found_by_their_group_and_the_bound_by_their_channels() {
-        let place = tempfile::tempdir().unwrap();
-        let address = format!("sqlite:{}", place.path().join("plans.db").display());
-        let db = Db::connect(&address).await.unwrap();
-        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
+        let (_place, db) = plans::database().await;
         let filter = Filter { groups: Some(vec![GroupId(7)]), ..Filter::default() };
         let order = Order { by: Key::Id, descending: true };
         let work = async |tx: &mut ReadTx| {

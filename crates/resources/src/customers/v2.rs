@@ -47,7 +47,7 @@ async fn list(
     let filter = filter(&mut params)?;
     let window = params.window()?;
     params.finish()?;
-    let part = Part::Offset((window.page - 1) * window.limit);
+    let part = Part::Offset(window.part().offset);
     let listing =
         ops::list(&app, &caller, &filter, OLDEST_FIRST, &part, window.limit, SHOWN).await?;
     let Some(newest) = listing.customers.iter().map(|customer| customer.modified_at).max() else {

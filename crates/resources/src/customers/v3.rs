@@ -156,9 +156,8 @@ async fn delete(
     Extension(caller): Extension<Caller>,
     mut params: Params,
 ) -> Reply<NoContent> {
-    let ids = params.integers("id:in")?.unwrap_or_default();
+    let ids = params.integers::<CustomerId>("id:in")?.unwrap_or_default();
     params.finish()?;
-    let ids: Vec<_> = ids.into_iter().map(CustomerId).collect();
     ops::delete(&app, &caller, &ids).await?;
     Ok(NoContent)
 }
@@ -273,10 +272,8 @@ fn filter(params: &mut Params) -> Result<Filter, Failure> {
     }
     let parts = params.texts("name:like")?;
     Ok(Filter {
-        ids: params.integers("id:in")?.map(|ids| ids.into_iter().map(CustomerId).collect()),
-        groups: params
-            .integers("customer_group_id:in")?
-            .map(|ids| ids.into_iter().map(GroupId).collect()),
+        ids: params.integers("id:in")?,
+        groups: params.integers("customer_group_id:in")?,
         texts,
         name_parts: parts.map(|parts| parts.iter().map(|part| fold(part)).collect()),
         created: span(params, "date_created:min", "date_created:max", "date_created")?,
@@ -294,7 +291,7 @@ fn part(window: &Window, order: Order) -> Result<Part, Failure> {
     match (&window.before, &window.after) {
         (Some(cursor), _) => Ok(Part::Before(place(cursor, order)?)),
         (None, Some(cursor)) => Ok(Part::After(place(cursor, order)?)),
-        (None, None) => Ok(Part::Offset((window.page - 1) * window.limit)),
+        (None, None) => Ok(Part::Offset(window.part().offset)),
     }
 }
 

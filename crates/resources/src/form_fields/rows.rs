@@ -433,20 +433,16 @@ impl Column for Kind {
 
 #[cfg(test)]
 mod tests {
-    use sql::Db;
 
     use super::*;
+    use crate::plans;
 
     const BEYOND: Place = Place { session: 1, field: FormFieldId(1) };
 
     /// Check the plan that SQLite makes, without statistics, for each part: where it enters, and that nothing is
     /// sorted unless the values are those of one owner.
     async fn check(filter: Filter, fields: Option<&[FormFieldId]>, entered: &str) {
-        let place = tempfile::tempdir().unwrap();
-        let db = Db::connect(&format!("sqlite:{}", place.path().join("plans.db").display()))
-            .await
-            .unwrap();
-        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
+        let (_place, db) = plans::database().await;
         for part in [Part::Offset(0), Part::After(BEYOND), Part::Before(BEYOND)] {
             let plan = async |tx: &mut ReadTx| {
                 listing(tx, StoreId(1), &filter, fields, part, 50).plan().await

@@ -104,7 +104,7 @@ async fn fields(
     });
     let total = i64::try_from(fields.len()).map_err(Error::internal)?;
     let size = |rows: i64| usize::try_from(rows).unwrap_or(usize::MAX);
-    let skipped = size((window.page - 1) * window.limit);
+    let skipped = size(window.part().offset);
     let data: Vec<FieldBody> =
         fields.into_iter().skip(skipped).take(size(window.limit)).map(FieldBody::from).collect();
     let pagination = Some(Pagination::new(&window, data.len(), total));
@@ -137,9 +137,8 @@ async fn delete(
     Extension(caller): Extension<Caller>,
     mut params: Params,
 ) -> Reply<NoContent> {
-    let ids = params.integers("id:in")?.unwrap_or_default();
+    let ids = params.integers::<FormFieldId>("id:in")?.unwrap_or_default();
     params.finish()?;
-    let ids: Vec<_> = ids.into_iter().map(FormFieldId).collect();
     ops::remove(&app, &caller, &ids).await?;
     Ok(NoContent)
 }
@@ -191,7 +190,7 @@ fn part(window: &Window) -> Result<Part, Failure> {
     match (&window.before, &window.after) {
         (Some(cursor), _) => Ok(Part::Before(place(cursor)?)),
         (None, Some(cursor)) => Ok(Part::After(place(cursor)?)),
-        (None, None) => Ok(Part::Offset((window.page - 1) * window.limit)),
+        (None, None) => Ok(Part::Offset(window.part().offset)),
     }
 }
 

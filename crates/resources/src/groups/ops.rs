@@ -1,4 +1,4 @@
-use kernel::{Error, GroupId, Result, Timestamp};
+use kernel::{Error, GroupId, Part, Result, Timestamp};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -16,22 +16,15 @@ use crate::{
 
 /// The group that matches, when the filter names one.
 pub async fn find(app: &App, caller: &Caller, filter: &Filter) -> Result<Group> {
-    let mut found = list(app, caller, filter, 0, 1).await?;
+    let mut found = list(app, caller, filter, Part { offset: 0, limit: 1 }).await?;
     found.pop().ok_or(Error::NotFound("customer group"))
 }
 
-/// Up to `limit` of the groups that match, from this one on, in the order of their ids.
-pub async fn list(
-    app: &App,
-    caller: &Caller,
-    filter: &Filter,
-    offset: i64,
-    limit: i64,
-) -> Result<Vec<Group>> {
-    let work = async |tx: &mut ReadTx| {
-        Ok::<_, Error>(rows::list(tx, caller.store, filter, offset, limit).await?)
-    };
-    let is_short = filter.is_short() && offset <= 2_000;
+/// Part of the groups that match, in the order of their ids.
+pub async fn list(app: &App, caller: &Caller, filter: &Filter, part: Part) -> Result<Vec<Group>> {
+    let work =
+        async |tx: &mut ReadTx| Ok::<_, Error>(rows::list(tx, caller.store, filter, part).await?);
+    let is_short = filter.is_short() && part.is_near();
     if is_short { app.db.read(work).await } else { app.db.scan(work).await }
 }
 

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{GroupId, Money, StoreId, fold};
+use kernel::{GroupId, Money, Part, StoreId, fold};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes, containing};
 
 use super::model::{CategoryAccess, Discount, Group, Method, Rule};
@@ -44,17 +44,10 @@ pub async fn list(
     tx: &mut ReadTx,
     store: StoreId,
     filter: &Filter,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<Group>> {
     let query = tx.query(SELECT).push("WHERE store_id = $1").bind(store);
-    narrowed(query, filter)
-        .push(" ORDER BY customer_group_id LIMIT ")
-        .push_bind(limit)
-        .push(" OFFSET ")
-        .push_bind(offset)
-        .fetch_all()
-        .await
+    narrowed(query, filter).push(" ORDER BY customer_group_id").push_part(part).fetch_all().await
 }
 
 /// How many match.

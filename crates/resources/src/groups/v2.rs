@@ -42,8 +42,7 @@ async fn list(
     let filter = filter(&mut params)?;
     let window = params.window()?;
     params.finish()?;
-    let offset = (window.page - 1) * window.limit;
-    let groups = ops::list(&app, &caller, &filter, offset, window.limit).await?;
+    let groups = ops::list(&app, &caller, &filter, window.part()).await?;
     if groups.is_empty() {
         return Ok(Empty.into_response());
     }

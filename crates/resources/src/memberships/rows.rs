@@ -1,72 +1,66 @@
 use std::collections::BTreeMap;
 
-use kernel::{CustomerId, ProfileNumber, SegmentNumber, StoreId, Uuid};
+use kernel::{CustomerId, Part, ProfileNumber, SegmentNumber, StoreId, Uuid};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, WriteTx};
 
 use crate::{segments::model::Segment, shopper_profiles::model::Profile};
 
 // Joins say CROSS JOIN: to SQLite, which has no statistics, that is the order to join in.
 
-/// Up to `limit` profiles of a segment, in the order in which they were made, from the row `offset` on.
+/// Part of the profiles of a segment, in the order in which they were made.
 pub async fn profiles_in(
     tx: &mut ReadTx,
     store: StoreId,
     segment: SegmentNumber,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<Profile>> {
-    in_segment(tx, store, segment, offset, limit).fetch_all().await
+    in_segment(tx, store, segment, part).fetch_all().await
 }
 
 fn in_segment(
     tx: &mut ReadTx,
     store: StoreId,
     segment: SegmentNumber,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Query<'_, Reads> {
     tx.query(
         "SELECT p.profile_number, p.profile_id, p.customer_id, p.created_at
          FROM membership m CROSS JOIN shopper_profile p
          WHERE m.store_id = $1 AND m.segment_number = $2
              AND p.store_id = m.store_id AND p.profile_number = m.profile_number
-         ORDER BY m.profile_number LIMIT $3 OFFSET $4",
+         ORDER BY m.profile_number",
     )
     .bind(store)
     .bind(segment)
-    .bind(limit)
-    .bind(offset)
+    .push_part(part)
 }
 
-/// Up to `limit` segments that a profile is in, in the order in which they were made, from the row `offset` on.
+/// Part of the segments that a profile is in, in the order in which they were made.
 pub async fn segments_of(
     tx: &mut ReadTx,
     store: StoreId,
     profile: ProfileNumber,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<Segment>> {
-    of_profile(tx, store, profile, offset, limit).fetch_all().await
+    of_profile(tx, store, profile, part).fetch_all().await
 }
 
 fn of_profile(
     tx: &mut ReadTx,
     store: StoreId,
     profile: ProfileNumber,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Query<'_, Reads> {
     tx.query(
         "SELECT s.segment_number, s.segment_id, s.name, s.description, s.members, s.created_at, s.updated_at
          FROM membership m CROSS JOIN segment s
          WHERE m.store_id = $1 AND m.profile_number = $2
              AND s.store_id = m.store_id AND s.segment_number = m.segment_number
-         ORDER BY m.segment_number LIMIT $3 OFFSET $4",
+         ORDER BY m.segment_number",
     )
     .bind(store)
     .bind(profile)
-    .bind(limit)
-    .bind(offset)
+    .push_part(part)
 }
 
 /// The ids of the segments that these customers are in, in the order in which the segments were made. Who is in
@@ -249,24 +243,20 @@ impl FromRow for Count {
 
 #[cfg(test)]
 mod tests {
-    use kernel::Timestamp;
-    use sql::Db;
 
     use super::*;
+    use crate::plans;
 
     /// The plans that SQLite makes, without statistics.
     #[tokio::test]
     async fn members_are_read_from_an_index_in_its_order_and_lead_to_what_they_join() {
-        let place = tempfile::tempdir().unwrap();
-        let file = place.path().join("plans.db");
-        let db = Db::connect(&format!("sqlite:{}", file.display())).await.unwrap();
-        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
+        let (_place, db) = plans::database().await;
         let customers: Vec<CustomerId> = (1..=250).map(CustomerId).collect();
         let plans = async |tx: &mut ReadTx| {
             let (store, segment, profile) = (StoreId(1), SegmentNumber(1), ProfileNumber(1));
             Ok::<_, sql::Error>([
-                in_segment(tx, store, segment, 0, 50).plan().await?.join("; "),
-                of_profile(tx, store, profile, 0, 50).plan().await?.join("; "),
+                in_segment(tx, store, segment, plans::FIRST).plan().await?.join("; "),
+                of_profile(tx, store, profile, plans::FIRST).plan().await?.join("; "),
                 of_customers(tx, store, &customers).plan().await?.join("; "),
             ])
         };

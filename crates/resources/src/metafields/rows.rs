@@ -304,16 +304,13 @@ impl Value for PermissionSet {
 #[cfg(test)]
 mod tests {
     use kernel::Timestamp;
-    use sql::Db;
 
     use super::*;
+    use crate::plans;
 
     #[tokio::test]
     async fn a_customer_and_a_cursor_lead_to_their_rows_in_order() {
-        let place = tempfile::tempdir().unwrap();
-        let address = format!("sqlite:{}", place.path().join("plans.db").display());
-        let db = Db::connect(&address).await.unwrap();
-        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
+        let (_place, db) = plans::database().await;
         let plan = async |filter: &Filter, part| {
             let plan = async |tx: &mut ReadTx| {
                 listing(tx, StoreId(1), filter, false, part, 50).plan().await

@@ -88,7 +88,7 @@ async fn update(
 ) -> Reply<Json<Single>> {
     const TITLE: &str = "Update metafield failed.";
     // Published beside the one in the path, which counts.
-    params.integers("metafieldId")?;
+    params.integers::<MetafieldId>("metafieldId")?;
     params.finish()?;
     let changes =
         Changes::new(body.object(said)?).map_err(|error| Failure::by_row(TITLE, error))?;
@@ -189,7 +189,7 @@ async fn list(
     let part = match (&window.before, &window.after) {
         (Some(cursor), _) => Part::Before(place(cursor)?),
         (None, Some(cursor)) => Part::After(place(cursor)?),
-        (None, None) => Part::Offset((window.page - 1) * window.limit),
+        (None, None) => Part::Offset(window.part().offset),
     };
     let falls = descending.unwrap_or(false);
     let listing = ops::list(app, caller, &filter, falls, part, window.limit).await?;

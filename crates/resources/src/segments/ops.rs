@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use kernel::{Error, Result, SegmentNumber, StoreId, Timestamp, Uuid};
+use kernel::{Error, Part, Result, SegmentNumber, StoreId, Timestamp, Uuid};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -14,44 +14,40 @@ use crate::{
     memberships, shopper_profiles,
 };
 
-/// Up to `limit` segments of the store, or those of these ids, from the row `offset` on; and how many there are.
+/// Part of the segments of the store, or of those of these ids; and how many there are.
 pub async fn list(
     app: &App,
     caller: &Caller,
     ids: Option<&[Uuid]>,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Result<(Vec<Segment>, i64)> {
     app.db
         .snapshot(async |tx: &mut ReadTx| {
             let Some(ids) = ids else {
-                let segments = rows::list(tx, caller.store, offset, limit).await?;
+                let segments = rows::list(tx, caller.store, part).await?;
                 return Ok((segments, counters::live(tx, caller.store, Counter::Segment).await?));
             };
             // A store has few enough to read them all.
             let segments = rows::with_ids(tx, caller.store, ids).await?;
             let total = i64::try_from(segments.len()).map_err(Error::internal)?;
-            let index = |number| usize::try_from(number).unwrap_or(usize::MAX);
-            let page = segments.into_iter().skip(index(offset)).take(index(limit));
+            let page = part.of(segments);
             Ok((page.collect(), total))
         })
         .await
 }
 
-/// Up to `limit` segments that a profile is in, from the row `offset` on; and how many there are.
+/// Part of the segments that a profile is in; and how many there are.
 pub async fn of_profile(
     app: &App,
     caller: &Caller,
     profile: Uuid,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Result<(Vec<Segment>, i64)> {
     app.db
         .snapshot(async |tx: &mut ReadTx| {
             let profile = shopper_profiles::rows::find(tx, caller.store, profile).await?;
             let profile = profile.ok_or(Error::NotFound("shopper profile"))?.number;
-            let segments =
-                memberships::rows::segments_of(tx, caller.store, profile, offset, limit).await?;
+            let segments = memberships::rows::segments_of(tx, caller.store, profile, part).await?;
             let counts = memberships::rows::counts(tx, caller.store, &[profile]).await?;
             Ok((segments, counts.get(&profile).copied().unwrap_or(0)))
         })

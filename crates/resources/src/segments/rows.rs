@@ -1,4 +1,4 @@
-use kernel::{SegmentNumber, StoreId, Uuid};
+use kernel::{Part, SegmentNumber, StoreId, Uuid};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, WriteTx};
 
 use super::model::Segment;
@@ -34,22 +34,13 @@ pub async fn with_names(tx: &mut ReadTx, store: StoreId, names: &[&str]) -> Resu
         .await
 }
 
-/// Up to `limit` segments in the order in which they were made, from the row `offset` on.
-pub async fn list(
-    tx: &mut ReadTx,
-    store: StoreId,
-    offset: i64,
-    limit: i64,
-) -> Result<Vec<Segment>> {
-    listing(tx, store, offset, limit).fetch_all().await
+/// Part of the segments, in the order in which they were made.
+pub async fn list(tx: &mut ReadTx, store: StoreId, part: Part) -> Result<Vec<Segment>> {
+    listing(tx, store, part).fetch_all().await
 }
 
-fn listing(tx: &mut ReadTx, store: StoreId, offset: i64, limit: i64) -> Query<'_, Reads> {
-    tx.query(SELECT)
-        .push("WHERE store_id = $1 ORDER BY segment_number LIMIT $2 OFFSET $3")
-        .bind(store)
-        .bind(limit)
-        .bind(offset)
+fn listing(tx: &mut ReadTx, store: StoreId, part: Part) -> Query<'_, Reads> {
+    tx.query(SELECT).push("WHERE store_id = $1 ORDER BY segment_number").bind(store).push_part(part)
 }
 
 /// Add a segment, in which nobody is yet.
@@ -136,18 +127,14 @@ impl FromRow for Segment {
 
 #[cfg(test)]
 mod tests {
-    use kernel::Timestamp;
-    use sql::Db;
 
     use super::*;
+    use crate::plans;
 
     #[tokio::test]
     async fn a_page_is_read_in_its_order() {
-        let place = tempfile::tempdir().unwrap();
-        let file = place.path().join("plans.db");
-        let db = Db::connect(&format!("sqlite:{}", file.display())).await.unwrap();
-        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
-        let page = async |tx: &mut ReadTx| listing(tx, StoreId(1), 0, 50).plan().await;
+        let (_place, db) = plans::database().await;
+        let page = async |tx: &mut ReadTx| listing(tx, StoreId(1), plans::FIRST).plan().await;
         let plan = db.read(page).await.unwrap().join("; ");
         assert!(plan.contains("autoindex_segment_1 (store_id=?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");

@@ -40,8 +40,7 @@ async fn list(
     let ids = params.uuids("id:in")?;
     let window = params.pages()?;
     params.finish()?;
-    let offset = (window.page - 1) * window.limit;
-    let found = ops::list(&app, &caller, ids.as_deref(), offset, window.limit).await?;
+    let found = ops::list(&app, &caller, ids.as_deref(), window.part()).await?;
     Ok(page(&window, found))
 }
 
@@ -53,8 +52,7 @@ async fn of_profile(
 ) -> Reply<Json<Page<SegmentBody>>> {
     let window = params.pages()?;
     params.finish()?;
-    let offset = (window.page - 1) * window.limit;
-    let found = ops::of_profile(&app, &caller, profile, offset, window.limit).await?;
+    let found = ops::of_profile(&app, &caller, profile, window.part()).await?;
     Ok(page(&window, found))
 }
 

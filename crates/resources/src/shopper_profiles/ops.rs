@@ -1,6 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{CustomerId, Error, ProfileNumber, Result, StoreId, Timestamp, Uuid, Violations};
+use kernel::{
+    CustomerId, Error, Part, ProfileNumber, Result, StoreId, Timestamp, Uuid, Violations,
+};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -17,37 +19,30 @@ use crate::{
 
 // Every writer holds customers before the counter of segments, and that before the counter of profiles.
 
-/// Up to `limit` profiles of the store, from the row `offset` on; and how many there are.
-pub async fn list(
-    app: &App,
-    caller: &Caller,
-    offset: i64,
-    limit: i64,
-) -> Result<(Vec<Profile>, i64)> {
+/// Part of the profiles of the store; and how many there are.
+pub async fn list(app: &App, caller: &Caller, part: Part) -> Result<(Vec<Profile>, i64)> {
     let work = async |tx: &mut ReadTx| {
-        let profiles = rows::list(tx, caller.store, offset, limit).await?;
+        let profiles = rows::list(tx, caller.store, part).await?;
         let total = counters::live(tx, caller.store, Counter::ShopperProfile).await?;
         Ok::<_, Error>((profiles, total))
     };
-    if offset <= NEAR { app.db.snapshot(work).await } else { app.db.scan(work).await }
+    if part.is_near() { app.db.snapshot(work).await } else { app.db.scan(work).await }
 }
 
-/// Up to `limit` profiles of a segment, from the row `offset` on; and how many there are.
+/// Part of the profiles of a segment; and how many there are.
 pub async fn in_segment(
     app: &App,
     caller: &Caller,
     segment: Uuid,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Result<(Vec<Profile>, i64)> {
     let work = async |tx: &mut ReadTx| {
         let segment = find_segment(tx, caller.store, segment).await?;
         let number = segment.number;
-        let profiles =
-            memberships::rows::profiles_in(tx, caller.store, number, offset, limit).await?;
+        let profiles = memberships::rows::profiles_in(tx, caller.store, number, part).await?;
         Ok::<_, Error>((profiles, segment.members))
     };
-    if offset <= NEAR { app.db.snapshot(work).await } else { app.db.scan(work).await }
+    if part.is_near() { app.db.snapshot(work).await } else { app.db.scan(work).await }
 }
 
 /// Make profiles for customers: for all of them, or for none. `Conflict` for those who have one.
@@ -249,6 +244,3 @@ fn numbers_of(profiles: &[Profile]) -> Vec<ProfileNumber> {
 async fn hold(tx: &mut WriteTx, store: StoreId) -> Result<()> {
     counters::hold(tx, store, Counter::Segment).await?.ok_or(Error::NotFound("store"))
 }
-
-/// So many rows are passed over beside other requests.
-const NEAR: i64 = 2_000;

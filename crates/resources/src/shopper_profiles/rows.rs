@@ -1,4 +1,4 @@
-use kernel::{CustomerId, ProfileNumber, StoreId, Uuid};
+use kernel::{CustomerId, Part, ProfileNumber, StoreId, Uuid};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, WriteTx};
 
 use super::model::Profile;
@@ -39,22 +39,13 @@ fn owned<'t>(tx: &'t mut ReadTx, store: StoreId, customers: &[CustomerId]) -> Qu
         .push_list(customers.iter().copied())
 }
 
-/// Up to `limit` profiles in the order in which they were made, from the row `offset` on.
-pub async fn list(
-    tx: &mut ReadTx,
-    store: StoreId,
-    offset: i64,
-    limit: i64,
-) -> Result<Vec<Profile>> {
-    listing(tx, store, offset, limit).fetch_all().await
+/// Part of the profiles, in the order in which they were made.
+pub async fn list(tx: &mut ReadTx, store: StoreId, part: Part) -> Result<Vec<Profile>> {
+    listing(tx, store, part).fetch_all().await
 }
 
-fn listing(tx: &mut ReadTx, store: StoreId, offset: i64, limit: i64) -> Query<'_, Reads> {
-    tx.query(SELECT)
-        .push("WHERE store_id = $1 ORDER BY profile_number LIMIT $2 OFFSET $3")
-        .bind(store)
-        .bind(limit)
-        .bind(offset)
+fn listing(tx: &mut ReadTx, store: StoreId, part: Part) -> Query<'_, Reads> {
+    tx.query(SELECT).push("WHERE store_id = $1 ORDER BY profile_number").bind(store).push_part(part)
 }
 
 /// Add a profile.
@@ -100,18 +91,14 @@ impl FromRow for Profile {
 
 #[cfg(test)]
 mod tests {
-    use kernel::Timestamp;
-    use sql::Db;
 
     use super::*;
+    use crate::plans;
 
     #[tokio::test]
     async fn a_page_is_read_in_its_order_and_customers_lead_to_their_profiles() {
-        let place = tempfile::tempdir().unwrap();
-        let file = place.path().join("plans.db");
-        let db = Db::connect(&format!("sqlite:{}", file.display())).await.unwrap();
-        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
-        let page = async |tx: &mut ReadTx| listing(tx, StoreId(1), 0, 50).plan().await;
+        let (_place, db) = plans::database().await;
+        let page = async |tx: &mut ReadTx| listing(tx, StoreId(1), plans::FIRST).plan().await;
         let plan = db.read(page).await.unwrap().join("; ");
         assert!(plan.contains("autoindex_shopper_profile_1 (store_id=?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");

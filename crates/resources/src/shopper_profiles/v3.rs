@@ -38,8 +38,7 @@ async fn list(
 ) -> Reply<Json<Page<ProfileBody>>> {
     let window = params.pages()?;
     params.finish()?;
-    let offset = (window.page - 1) * window.limit;
-    Ok(page(&window, ops::list(&app, &caller, offset, window.limit).await?))
+    Ok(page(&window, ops::list(&app, &caller, window.part()).await?))
 }
 
 async fn create(
@@ -84,8 +83,7 @@ async fn in_segment(
 ) -> Reply<Json<Page<ProfileBody>>> {
     let window = params.pages()?;
     params.finish()?;
-    let offset = (window.page - 1) * window.limit;
-    Ok(page(&window, ops::in_segment(&app, &caller, segment, offset, window.limit).await?))
+    Ok(page(&window, ops::in_segment(&app, &caller, segment, window.part()).await?))
 }
 
 async fn add(

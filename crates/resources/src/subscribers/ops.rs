@@ -1,4 +1,4 @@
-use kernel::{Error, Result, StoreId, SubscriberId, Timestamp};
+use kernel::{Error, Part, Result, StoreId, SubscriberId, Timestamp};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -21,20 +21,19 @@ pub async fn find(app: &App, caller: &Caller, id: SubscriberId) -> Result<Subscr
     app.db.read(find).await
 }
 
-/// Up to `limit` of those that match, from the row `offset` on, and how many match in all.
+/// Part of those that match, and how many match in all.
 pub async fn list(
     app: &App,
     caller: &Caller,
     filter: &Filter,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Result<(Vec<Subscriber>, i64)> {
     let work = async |tx: &mut ReadTx| {
-        let subscribers = rows::list(tx, caller.store, filter, offset, limit).await?;
+        let subscribers = rows::list(tx, caller.store, filter, part).await?;
         Ok::<_, Error>((subscribers, count_in(tx, caller.store, filter).await?))
     };
     // What a few pages of an index answer may be read beside other requests.
-    let is_short = filter.names_few() || (filter.is_empty() && offset <= 2_000);
+    let is_short = filter.names_few() || (filter.is_empty() && part.is_near());
     if is_short { app.db.snapshot(work).await } else { app.db.scan(work).await }
 }
 

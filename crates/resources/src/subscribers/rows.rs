@@ -1,4 +1,4 @@
-use kernel::{Span, StoreId, SubscriberId, fold};
+use kernel::{Part, Span, StoreId, SubscriberId, fold};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes};
 
 use super::{
@@ -47,28 +47,26 @@ pub async fn with_email_key(
     Ok(holder.map(|(id,)| id))
 }
 
-/// Up to `limit` of those that match, the lowest id first, from the row `offset` on.
+/// Part of those that match, the lowest id first.
 pub async fn list(
     tx: &mut ReadTx,
     store: StoreId,
     filter: &Filter,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<Subscriber>> {
-    listing(tx, store, filter, offset, limit).fetch_all().await
+    listing(tx, store, filter, part).fetch_all().await
 }
 
 fn listing<'t>(
     tx: &'t mut ReadTx,
     store: StoreId,
     filter: &Filter,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Query<'t, Reads> {
     let lead = filter.lead();
     let query = tx.query(SELECT).push("WHERE store_id = $1").bind(store);
     let query = narrowed(query, filter, lead).push(ordered(lead));
-    query.push(" LIMIT ").push_bind(limit).push(" OFFSET ").push_bind(offset)
+    query.push_part(part)
 }
 
 /// How many match.
@@ -284,17 +282,15 @@ impl Value for Consents {
 #[cfg(test)]
 mod tests {
     use kernel::Timestamp;
-    use sql::Db;
 
     use super::*;
+    use crate::plans;
 
     /// The plans that SQLite makes, without statistics, of a page and of a step of a deletion.
     async fn plans(filter: Filter) -> (String, String) {
-        let place = tempfile::tempdir().unwrap();
-        let file = place.path().join("plans.db");
-        let db = Db::connect(&format!("sqlite:{}", file.display())).await.unwrap();
-        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
-        let page = async |tx: &mut ReadTx| listing(tx, StoreId(1), &filter, 0, 50).plan().await;
+        let (_place, db) = plans::database().await;
+        let page =
+            async |tx: &mut ReadTx| listing(tx, StoreId(1), &filter, plans::FIRST).plan().await;
         let step = async |tx: &mut ReadTx| {
             walk(tx, StoreId(1), &filter, SubscriberId(7), 100).plan().await
         };

@@ -41,8 +41,7 @@ async fn list(
     };
     let window = params.pages()?;
     let sent = params.finish()?;
-    let offset = (window.page - 1) * window.limit;
-    let (subscribers, total) = ops::list(&app, &caller, &filter, offset, window.limit).await?;
+    let (subscribers, total) = ops::list(&app, &caller, &filter, window.part()).await?;
     let pagination = Pagination::new(&window, subscribers.len(), total).with_links(&sent);
     let data = subscribers.into_iter().map(SubscriberBody::from).collect();
     Ok(Json(Page { data, meta: Meta { pagination: Some(pagination), ..Meta::default() } }))
@@ -152,15 +151,16 @@ fn values(params: &mut Params) -> Result<Filter, Failure> {
 
 /// `id` and `id:in`; where both are there, both must hold.
 fn ids(params: &mut Params) -> Result<Option<Vec<SubscriberId>>, Failure> {
-    let one = params.integer("id")?;
+    let one = params.integer("id")?.map(SubscriberId);
     let many = params.integers("id:in")?;
-    let ids = match (one, many) {
-        (None, None) => return Ok(None),
-        (Some(id), None) => vec![id],
-        (None, Some(ids)) => ids,
-        (Some(id), Some(ids)) => ids.into_iter().filter(|other| *other == id).collect(),
-    };
-    Ok(Some(ids.into_iter().map(SubscriberId).collect()))
+    Ok(match (one, many) {
+        (None, many) => many,
+        (Some(id), None) => Some(vec![id]),
+        (Some(id), Some(mut ids)) => {
+            ids.retain(|other| *other == id);
+            Some(ids)
+        }
+    })
 }
 
 /// An address in use is published as 409; its words are ours.

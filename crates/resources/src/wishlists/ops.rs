@@ -1,4 +1,4 @@
-use kernel::{CustomerId, Error, Result, Timestamp, Uuid, WishlistId, WishlistItemId};
+use kernel::{CustomerId, Error, Part, Result, Timestamp, Uuid, WishlistId, WishlistItemId};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
@@ -21,23 +21,22 @@ pub async fn find(app: &App, caller: &Caller, id: WishlistId) -> Result<Wishlist
     app.db.snapshot(find).await
 }
 
-/// Up to `limit` wishlists of the store, or of one customer, from the row `offset` on; and how many there are.
+/// Part of the wishlists of the store, or of one customer; and how many there are.
 pub async fn list(
     app: &App,
     caller: &Caller,
     customer: Option<CustomerId>,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Result<(Vec<Wishlist>, i64)> {
     let work = async |tx: &mut ReadTx| {
-        let wishlists = rows::list(tx, caller.store, customer, offset, limit).await?;
+        let wishlists = rows::list(tx, caller.store, customer, part).await?;
         let total = match customer {
             Some(customer) => rows::count(tx, caller.store, customer).await?,
             None => counters::live(tx, caller.store, Counter::Wishlist).await?,
         };
         Ok::<_, Error>((wishlists, total))
     };
-    if offset <= 2_000 { app.db.snapshot(work).await } else { app.db.scan(work).await }
+    if part.is_near() { app.db.snapshot(work).await } else { app.db.scan(work).await }
 }
 
 /// Make a wishlist for a customer.

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use kernel::{CustomerId, StoreId, WishlistId, WishlistItemId};
+use kernel::{CustomerId, Part, StoreId, WishlistId, WishlistItemId};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, WriteTx};
 
 use super::model::{Item, Wishlist};
@@ -31,15 +31,14 @@ pub async fn lock(tx: &mut WriteTx, store: StoreId, id: WishlistId) -> Result<Op
     with_item(tx, store, found).await
 }
 
-/// Up to `limit` wishlists of the store, or of a customer, the lowest id first, from the row `offset` on.
+/// Part of the wishlists of the store, or of a customer, the lowest id first.
 pub async fn list(
     tx: &mut ReadTx,
     store: StoreId,
     customer: Option<CustomerId>,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Result<Vec<Wishlist>> {
-    let found = listing(tx, store, customer, offset, limit).fetch_all().await?;
+    let found = listing(tx, store, customer, part).fetch_all().await?;
     with_items(tx, store, found).await
 }
 
@@ -47,15 +46,13 @@ fn listing(
     tx: &mut ReadTx,
     store: StoreId,
     customer: Option<CustomerId>,
-    offset: i64,
-    limit: i64,
+    part: Part,
 ) -> Query<'_, Reads> {
     let mut query = tx.query(SELECT).push("WHERE store_id = $1").bind(store);
     if let Some(customer) = customer {
         query = query.push(" AND customer_id = ").push_bind(customer);
     }
-    let query = query.push(" ORDER BY wishlist_id LIMIT ").push_bind(limit);
-    query.push(" OFFSET ").push_bind(offset)
+    query.push(" ORDER BY wishlist_id").push_part(part)
 }
 
 /// How many a customer has.
@@ -282,18 +279,15 @@ impl FromRow for Held {
 
 #[cfg(test)]
 mod tests {
-    use kernel::{SeededChance, Timestamp, Uuid};
-    use sql::Db;
+    use kernel::{SeededChance, Uuid};
 
     use super::*;
+    use crate::plans;
 
     /// The plans that SQLite makes, without statistics: of the store's page, of a customer's, of the items.
     #[tokio::test]
     async fn pages_and_items_are_read_from_an_index_in_its_order() {
-        let place = tempfile::tempdir().unwrap();
-        let file = place.path().join("plans.db");
-        let db = Db::connect(&format!("sqlite:{}", file.display())).await.unwrap();
-        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
+        let (_place, db) = plans::database().await;
         let wishlist = |id| Wishlist {
             id: WishlistId(id),
             customer: CustomerId(1),
@@ -306,7 +300,8 @@ mod tests {
         let plans = async |tx: &mut ReadTx| {
             let mut plans = Vec::new();
             for customer in [None, Some(CustomerId(1))] {
-                plans.push(listing(tx, StoreId(1), customer, 0, 50).plan().await?.join("; "));
+                plans
+                    .push(listing(tx, StoreId(1), customer, plans::FIRST).plan().await?.join("; "));
             }
             plans.push(items(tx, StoreId(1), &wishlists).plan().await?.join("; "));
             Ok::<_, sql::Error>(plans)

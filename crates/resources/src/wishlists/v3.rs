@@ -37,8 +37,7 @@ async fn list(
     let customer = params.integer("customer_id")?.map(CustomerId);
     let window = params.pages()?;
     params.finish()?;
-    let offset = (window.page - 1) * window.limit;
-    let (wishlists, total) = ops::list(&app, &caller, customer, offset, window.limit).await?;
+    let (wishlists, total) = ops::list(&app, &caller, customer, window.part()).await?;
     let pagination = Some(Pagination::new(&window, wishlists.len(), total));
     let data = wishlists.into_iter().map(WishlistBody::from).collect();
     Ok(Json(Page { data, meta: Meta { pagination, ..Meta::default() } }))

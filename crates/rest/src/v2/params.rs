@@ -1,5 +1,5 @@
 use axum::{extract::FromRequestParts, http::request::Parts};
-use kernel::{Money, WhenFilter};
+use kernel::{Money, Part, WhenFilter};
 
 use super::Failure;
 use crate::query::{Query, positive};
@@ -17,6 +17,14 @@ pub struct Window {
     pub page: i64,
     /// Rows at most, 1..=250.
     pub limit: i64,
+}
+
+impl Window {
+    /// The rows of the asked page.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        Part { offset: (self.page - 1) * self.limit, limit: self.limit }
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Params {

@@ -1,6 +1,7 @@
 //! Pages of a list: by number, by cursor, and the `meta` that tells of them (observed.md 6).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use kernel::Part;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -20,6 +21,12 @@ pub struct Window {
 }
 
 impl Window {
+    /// The rows of the asked page.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        Part { offset: (self.page - 1) * self.limit, limit: self.limit }
+    }
+
     /// Read a cursor: unpadded base64url of `{"id":N}`, with more members where the order needs them.
     pub fn cursor(text: &str) -> Result<Value, Failure> {
         let bytes =

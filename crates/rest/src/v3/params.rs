@@ -58,10 +58,14 @@ impl Params {
         integer(name, &text).map(Some)
     }
 
-    /// The items of a list of integers; `None` if it is absent.
-    pub fn integers(&mut self, name: &str) -> Result<Option<Vec<i64>>, Failure> {
+    /// The items of a list of integers, as ids of the kind that is wanted; `None` if it is absent.
+    pub fn integers<I: From<i64>>(&mut self, name: &str) -> Result<Option<Vec<I>>, Failure> {
         let Some(items) = self.texts(name)? else { return Ok(None) };
-        items.iter().map(|item| integer(name, item)).collect::<Result<_, _>>().map(Some)
+        items
+            .iter()
+            .map(|item| integer(name, item).map(I::from))
+            .collect::<Result<_, _>>()
+            .map(Some)
     }
 
     /// The items of a list of UUIDs; `None` if it is absent.
