@@ -23,7 +23,7 @@ pub use self::{
         WishlistId, WishlistItemId,
     },
     money::Money,
-    part::Part,
+    part::{Part, Stretch},
     scope::{Grants, Scope},
     text::{check_email, fold, hex},
     time::{Clock, SetClock, Span, SystemClock, Timestamp, WhenFilter},

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, fmt::Write as _, marker::PhantomData};
 
-use kernel::{Part, Span};
+use kernel::{Part, Span, Stretch};
 
 use crate::{Bind, Error, FromRow, ReadTx, Result, Row, Writes, tx::Access, value::Datum};
 
@@ -76,6 +76,15 @@ impl<'t, A: Access> Query<'t, A> {
     /// Append the clauses that take this part of the rows.
     pub fn push_part(self, part: Part) -> Self {
         self.push(" LIMIT ").push_bind(part.limit).push(" OFFSET ").push_bind(part.offset)
+    }
+
+    /// Append the clauses that take this stretch of the rows, and one more, which tells of a neighbour.
+    pub fn push_stretch<P>(self, stretch: &Stretch<P>, limit: i64) -> Self {
+        let query = self.push(" LIMIT ").push_bind(limit + 1);
+        match stretch {
+            Stretch::Offset(offset) => query.push(" OFFSET ").push_bind(*offset),
+            Stretch::After(_) | Stretch::Before(_) => query,
+        }
     }
 
     /// Append the clauses that keep a column of instants within a span, each there only when the span has

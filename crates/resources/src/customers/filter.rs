@@ -65,17 +65,6 @@ pub enum PlaceKey {
     LastName(String),
 }
 
-/// Which part of a list is wanted, at most `limit` rows of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// From this row on, counted from 0.
-    Offset(i64),
-    /// What follows a place.
-    After(Place),
-    /// What precedes a place.
-    Before(Place),
-}
-
 impl Filter {
     /// Whether nothing narrows.
     #[must_use]

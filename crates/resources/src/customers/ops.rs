@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{CustomerId, Error, Result, StoreId, Timestamp};
+use kernel::{CustomerId, Error, Result, StoreId, Stretch, Timestamp};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
 use super::{
     belongings::{self, Belongings, Draft, Wanted},
-    filter::{Filter, Key, Order, Part, Place, PlaceKey},
+    filter::{Filter, Key, Order, Place, PlaceKey},
     foreign_hash::ForeignHash,
     model::{Access, Changes, Customer},
     password, rows, standing,
@@ -63,19 +63,19 @@ pub async fn list(
     caller: &Caller,
     filter: &Filter,
     order: Order,
-    part: &Part,
+    stretch: &Stretch<Place>,
     limit: i64,
     wanted: Wanted,
 ) -> Result<Listing> {
     let work = async |tx: &mut ReadTx| {
-        let mut listing = list_in(tx, caller.store, filter, order, part, limit).await?;
+        let mut listing = list_in(tx, caller.store, filter, order, stretch, limit).await?;
         let ids: Vec<_> = listing.customers.iter().map(|customer| customer.id).collect();
         listing.belongings = belongings::read(tx, caller.store, &ids, wanted).await?;
         Ok(listing)
     };
     // A page of customers may bring a thousand segments each, or the forms of ten addresses.
     let is_wide = wanted.segments || (wanted.addresses && wanted.form_fields);
-    if is_short(filter, part) && !is_wide {
+    if is_short(filter, stretch) && !is_wide {
         app.db.snapshot(work).await
     } else {
         app.db.scan(work).await
@@ -85,7 +85,7 @@ pub async fn list(
 /// How many customers match.
 pub async fn count(app: &App, caller: &Caller, filter: &Filter) -> Result<i64> {
     let work = async |tx: &mut ReadTx| count_in(tx, caller.store, filter).await;
-    if is_short(filter, &Part::Offset(0)) {
+    if is_short(filter, &Stretch::Offset(0)) {
         app.db.snapshot(work).await
     } else {
         app.db.scan(work).await
@@ -254,28 +254,23 @@ async fn list_in(
     store: StoreId,
     filter: &Filter,
     order: Order,
-    part: &Part,
+    stretch: &Stretch<Place>,
     limit: i64,
 ) -> Result<Listing> {
-    let part = match (order.by, part) {
-        (Key::LastName, Part::After(place)) => Part::After(with_last_name(tx, store, place).await?),
-        (Key::LastName, Part::Before(place)) => {
-            Part::Before(with_last_name(tx, store, place).await?)
+    let stretch = match (order.by, stretch) {
+        (Key::LastName, Stretch::After(place)) => {
+            Stretch::After(with_last_name(tx, store, place).await?)
         }
-        _ => part.clone(),
+        (Key::LastName, Stretch::Before(place)) => {
+            Stretch::Before(with_last_name(tx, store, place).await?)
+        }
+        _ => stretch.clone(),
     };
-    // One row more than asked tells whether there is another page.
-    let mut customers = rows::list(tx, store, filter, order, &part, limit + 1).await?;
-    let beyond = i64::try_from(customers.len()).is_ok_and(|found| found > limit);
-    let (total, more) = match &part {
-        Part::Offset(offset) => (Some(count_in(tx, store, filter).await?), (*offset > 0, beyond)),
-        Part::After(_) => (None, (true, beyond)),
-        Part::Before(_) => (None, (beyond, true)),
+    let (customers, more) = rows::list(tx, store, filter, order, &stretch, limit).await?;
+    let total = match stretch {
+        Stretch::Offset(_) => Some(count_in(tx, store, filter).await?),
+        Stretch::After(_) | Stretch::Before(_) => None,
     };
-    match part {
-        Part::Before(_) if beyond => drop(customers.remove(0)),
-        _ => customers.truncate(usize::try_from(limit).unwrap_or(usize::MAX)),
-    }
     Ok(Listing { customers, belongings: Belongings::default(), total, more })
 }
 
@@ -294,12 +289,8 @@ async fn count_in(tx: &mut ReadTx, store: StoreId, filter: &Filter) -> Result<i6
 }
 
 /// Whether a few pages of an index answer this, so that it may be read beside other requests.
-fn is_short(filter: &Filter, part: &Part) -> bool {
-    let near = match part {
-        Part::Offset(offset) => *offset <= 2_000,
-        Part::After(_) | Part::Before(_) => true,
-    };
-    filter.names_few() || (filter.is_empty() && near)
+fn is_short(filter: &Filter, stretch: &Stretch<Place>) -> bool {
+    filter.names_few() || (filter.is_empty() && stretch.is_near())
 }
 
 async fn update_in(

@@ -1,10 +1,10 @@
 use std::collections::BTreeSet;
 
-use kernel::{ChannelId, CustomerId, GroupId, StoreId, Timestamp, fold};
+use kernel::{ChannelId, CustomerId, GroupId, StoreId, Stretch, Timestamp, fold};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes, containing};
 
 use super::{
-    filter::{Filter, Key, Order, Part, Place, PlaceKey, Span, Text},
+    filter::{Filter, Key, Order, Place, PlaceKey, Span, Text},
     model::{Access, Customer},
 };
 
@@ -114,21 +114,18 @@ pub async fn with_email_keys(
         .await
 }
 
-/// One part of the customers that match, in an order.
+/// Some of the customers that match, at most `limit`, in an order; whether there are more before and after them.
 pub async fn list(
     tx: &mut ReadTx,
     store: StoreId,
     filter: &Filter,
     order: Order,
-    part: &Part,
+    stretch: &Stretch<Place>,
     limit: i64,
-) -> Result<Vec<Customer>> {
-    let mut rows: Vec<Customer> =
-        listing(tx, store, filter, order, part, limit).fetch_all().await?;
-    if matches!(part, Part::Before(_)) {
-        rows.reverse();
-    }
-    Ok(rows)
+) -> Result<(Vec<Customer>, (bool, bool))> {
+    let mut rows = listing(tx, store, filter, order, stretch, limit).fetch_all().await?;
+    let more = stretch.cut(&mut rows, limit);
+    Ok((rows, more))
 }
 
 fn listing<'t>(
@@ -136,26 +133,21 @@ fn listing<'t>(
     store: StoreId,
     filter: &Filter,
     order: Order,
-    part: &Part,
+    stretch: &Stretch<Place>,
     limit: i64,
 ) -> Query<'t, Reads> {
-    let (backwards, place) = match part {
-        Part::Offset(_) => (false, None),
-        Part::After(place) => (false, Some(place)),
-        Part::Before(place) => (true, Some(place)),
+    let place = match stretch {
+        Stretch::Offset(_) => None,
+        Stretch::After(place) | Stretch::Before(place) => Some(place),
     };
-    let walk =
-        Walk { by: order.by, descending: order.descending != backwards, sorts: filter.leads() };
+    let descending = order.descending != stretch.is_backwards();
+    let walk = Walk { by: order.by, descending, sorts: filter.leads() };
     let query = tx.query(SELECT).push("WHERE store_id = $1").bind(store);
-    let mut query = match place {
+    let query = match place {
         None => narrowed(query, filter),
         Some(place) => beyond(narrowed(query, &walk.nearer(filter, place)), walk, place),
     };
-    query = query.push(walk.ordered()).push(" LIMIT ").push_bind(limit);
-    match part {
-        Part::Offset(offset) => query.push(" OFFSET ").push_bind(*offset),
-        Part::After(_) | Part::Before(_) => query,
-    }
+    query.push(walk.ordered()).push_stretch(stretch, limit)
 }
 
 /// How many match.
@@ -634,18 +626,18 @@ mod tests {
     const KEYS: [Key; 4] = [Key::Id, Key::Created, Key::Modified, Key::LastName];
 
     /// Every way to ask for a part: from the start, or beyond a place of this order.
-    fn parts(by: Key) -> [Part; 3] {
+    fn parts(by: Key) -> [Stretch<Place>; 3] {
         let key = match by {
             Key::Id => PlaceKey::Id,
             Key::Created | Key::Modified => PlaceKey::Date(Timestamp(1)),
             Key::LastName => PlaceKey::LastName("a".to_owned()),
         };
         let place = Place { id: CustomerId(1), key };
-        [Part::Offset(0), Part::After(place.clone()), Part::Before(place)]
+        [Stretch::Offset(0), Stretch::After(place.clone()), Stretch::Before(place)]
     }
 
     /// Check the plan that SQLite makes, without statistics, for each order and part.
-    async fn check(filter: Filter, expected: impl Fn(Key, &Part) -> Vec<&'static str>) {
+    async fn check(filter: Filter, expected: impl Fn(Key, &Stretch<Place>) -> Vec<&'static str>) {
         let (_place, db) = plans::database().await;
         for by in KEYS {
             for (part, descending) in
@@ -667,14 +659,14 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_leading_filter_an_index_gives_the_order_and_is_entered_at_the_cursor() {
-        let expected = |by, part: &Part| match (by, part) {
-            (Key::Id, Part::Offset(_)) => vec!["store_id=?"],
+        let expected = |by, part: &Stretch<Place>| match (by, part) {
+            (Key::Id, Stretch::Offset(_)) => vec!["store_id=?"],
             (Key::Id, _) => vec!["store_id=? AND customer_id"],
-            (Key::Created, Part::Offset(_)) => vec!["customer_by_created"],
+            (Key::Created, Stretch::Offset(_)) => vec!["customer_by_created"],
             (Key::Created, _) => vec!["customer_by_created (store_id=? AND date_created"],
-            (Key::Modified, Part::Offset(_)) => vec!["customer_by_modified"],
+            (Key::Modified, Stretch::Offset(_)) => vec!["customer_by_modified"],
             (Key::Modified, _) => vec!["customer_by_modified (store_id=? AND date_modified"],
-            (Key::LastName, Part::Offset(_)) => vec!["customer_by_last_name"],
+            (Key::LastName, Stretch::Offset(_)) => vec!["customer_by_last_name"],
             (Key::LastName, _) => vec!["customer_by_last_name (store_id=? AND "],
         };
         check(Filter::default(), expected).await;
@@ -705,7 +697,7 @@ mod tests {
         let filter = Filter { groups: Some(vec![GroupId(7)]), ..Filter::default() };
         let order = Order { by: Key::Id, descending: true };
         let work = async |tx: &mut ReadTx| {
-            listing(tx, StoreId(1), &filter, order, &Part::Offset(0), 50).plan().await
+            listing(tx, StoreId(1), &filter, order, &Stretch::Offset(0), 50).plan().await
         };
         let plan = db.read(work).await.unwrap().join("; ");
         assert!(plan.contains("customer_by_group (store_id=? AND customer_group_id=?)"), "{plan}");

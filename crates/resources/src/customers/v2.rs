@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse as _, Response},
 };
-use kernel::{CustomerId, Error, GroupId, Money, Scope, Timestamp, Violations, fold};
+use kernel::{CustomerId, Error, GroupId, Money, Scope, Stretch, Timestamp, Violations, fold};
 use rest::{
     App, Caller, Quirk, Routes, json,
     v2::{Body, Empty, Failure, Fields, Ids, Json, NoParams, Params, Reply},
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{
     belongings::{Belongings, Draft, Wanted},
-    filter::{Filter, Key, Order, Part, Span, Text},
+    filter::{Filter, Key, Order, Span, Text},
     model::{Changes, Customer, Password, Said},
     ops,
 };
@@ -47,7 +47,7 @@ async fn list(
     let filter = filter(&mut params)?;
     let window = params.window()?;
     params.finish()?;
-    let part = Part::Offset(window.part().offset);
+    let part = Stretch::Offset(window.part().offset);
     let listing =
         ops::list(&app, &caller, &filter, OLDEST_FIRST, &part, window.limit, SHOWN).await?;
     let Some(newest) = listing.customers.iter().map(|customer| customer.modified_at).max() else {

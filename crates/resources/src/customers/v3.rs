@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{
     belongings::{Belongings, Draft, Wanted},
-    filter::{Filter, Key, Order, Part, Place, PlaceKey, Span, Text},
+    filter::{Filter, Key, Order, Place, PlaceKey, Span, Text},
     model::{Access, Changes, Customer, Password, Said},
     ops::{self, Listing},
 };
@@ -57,7 +57,7 @@ async fn list(
     let window = params.window()?;
     let sent = params.finish()?;
 
-    let part = part(&window, order)?;
+    let stretch = window.stretch(|cursor| place(cursor, order))?;
     let wanted = Wanted {
         addresses: include.contains(&Include::Addresses),
         attributes: include.contains(&Include::Attributes),
@@ -65,7 +65,7 @@ async fn list(
         shopper_profile: include.contains(&Include::ShopperProfile),
         segments: include.contains(&Include::Segments),
     };
-    let listing = ops::list(&app, &caller, &filter, order, &part, window.limit, wanted).await;
+    let listing = ops::list(&app, &caller, &filter, order, &stretch, window.limit, wanted).await;
     let listing = listing.map_err(|error| match error {
         Error::NotFound(_) => Window::lost_cursor(),
         error => error.into(),
@@ -286,15 +286,6 @@ fn span(params: &mut Params, min: &str, max: &str, equal: &str) -> Result<Span, 
     Ok(Span::new(params.when(min)?, params.when(max)?, params.when(equal)?))
 }
 
-/// The asked part: a page by its number, or what lies beside a cursor.
-fn part(window: &Window, order: Order) -> Result<Part, Failure> {
-    match (&window.before, &window.after) {
-        (Some(cursor), _) => Ok(Part::Before(place(cursor, order)?)),
-        (None, Some(cursor)) => Ok(Part::After(place(cursor, order)?)),
-        (None, None) => Ok(Part::Offset(window.part().offset)),
-    }
-}
-
 /// Read a cursor of this order (ruling 12).
 fn place(cursor: &str, order: Order) -> Result<Place, Failure> {
     let cursor = Window::cursor(cursor)?;
@@ -324,12 +315,9 @@ fn meta(window: &Window, order: Order, listing: &Listing, sent: &str) -> Meta {
     let count = listing.customers.len();
     let pagination =
         listing.total.map(|total| Pagination::new(window, count, total).at_least_one_page());
-    let has_cursors = pagination.is_none() || window.page == 1;
     let ends = listing.customers.first().zip(listing.customers.last());
     let ends = ends.map(|(first, last)| (cursor(first, order), cursor(last, order)));
-    let cursor_pagination =
-        has_cursors.then(|| Cursors::new(window, count, ends, listing.more, sent));
-    Meta { pagination, cursor_pagination }
+    Meta::walked(window, pagination, Cursors::new(window, count, ends, listing.more, sent))
 }
 
 /// A customer as V3 shows it, in the recorded order (observed.md 4.1).

@@ -20,17 +20,6 @@ pub struct Filter {
     pub kind: Option<Kind>,
 }
 
-/// Which part of a list is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// From this row on, counted from 0.
-    Offset(i64),
-    /// What follows a place.
-    After(Place),
-    /// What precedes a place.
-    Before(Place),
-}
-
 impl Filter {
     /// Whether it can match no more than the values of one owner.
     #[must_use]

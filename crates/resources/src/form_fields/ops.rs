@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{AddressId, CustomerId, Error, FormFieldId, Result, StoreId, Timestamp};
+use kernel::{AddressId, CustomerId, Error, FormFieldId, Result, StoreId, Stretch, Timestamp};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
 use super::{
-    filter::{Filter, Part},
+    filter::{Filter, Place},
     model::{Answer, Definition, Entry, Field, MOST_FIELDS, Owner, Said, Target, Value},
     rows, within,
 };
@@ -76,12 +76,11 @@ pub async fn list(
     app: &App,
     caller: &Caller,
     filter: &Filter,
-    part: Part,
+    stretch: Stretch<Place>,
     limit: i64,
 ) -> Result<Listing> {
-    let work = async |tx: &mut ReadTx| list_in(tx, caller.store, filter, part, limit).await;
-    let is_near = !matches!(part, Part::Offset(2_001..));
-    let walks = filter.name.is_some() || filter.kind.is_some() || !is_near;
+    let work = async |tx: &mut ReadTx| list_in(tx, caller.store, filter, stretch, limit).await;
+    let walks = filter.name.is_some() || filter.kind.is_some() || !stretch.is_near();
     if filter.names_owner() || !walks {
         app.db.snapshot(work).await
     } else {
@@ -200,7 +199,7 @@ async fn list_in(
     tx: &mut ReadTx,
     store: StoreId,
     filter: &Filter,
-    part: Part,
+    stretch: Stretch<Place>,
     limit: i64,
 ) -> Result<Listing> {
     let fields = rows::fields(tx, store).await?;
@@ -213,23 +212,14 @@ async fn list_in(
     let narrows = meant.len() < fields.len() || !rows::removed(tx, store).await?.is_empty();
     let ids: Vec<FormFieldId> = meant.iter().map(|field| field.id).collect();
     let ids = narrows.then_some(ids.as_slice());
-    // One row more than asked tells whether there is another page.
-    let mut raw = rows::list(tx, store, filter, ids, part, limit + 1).await?;
-    let beyond = i64::try_from(raw.len()).is_ok_and(|found| found > limit);
-    let (total, more) = match part {
-        Part::Offset(offset) if filter.names_owner() => {
-            (Some(rows::count_matching(tx, store, filter, ids).await?), (offset > 0, beyond))
+    let (raw, more) = rows::list(tx, store, filter, ids, stretch, limit).await?;
+    let total = match stretch {
+        Stretch::Offset(_) if filter.names_owner() => {
+            Some(rows::count_matching(tx, store, filter, ids).await?)
         }
-        Part::Offset(offset) => {
-            (Some(meant.iter().map(|field| field.answers).sum()), (offset > 0, beyond))
-        }
-        Part::After(_) => (None, (true, beyond)),
-        Part::Before(_) => (None, (beyond, true)),
+        Stretch::Offset(_) => Some(meant.iter().map(|field| field.answers).sum()),
+        Stretch::After(_) | Stretch::Before(_) => None,
     };
-    match part {
-        Part::Before(_) if beyond => drop(raw.remove(0)),
-        _ => raw.truncate(usize::try_from(limit).unwrap_or(usize::MAX)),
-    }
     Ok(Listing { answers: within::understood(tx, store, raw).await?, total, more })
 }
 

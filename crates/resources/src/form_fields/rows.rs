@@ -1,8 +1,8 @@
-use kernel::{AddressId, CustomerId, FormFieldId, StoreId, Timestamp};
+use kernel::{AddressId, CustomerId, FormFieldId, StoreId, Stretch, Timestamp};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value as Column, WriteTx};
 
 use super::{
-    filter::{Filter, Part, Place},
+    filter::{Filter, Place},
     model::{self, Definition, Field, Kind, Object, Owner},
 };
 
@@ -170,20 +170,19 @@ pub async fn of_addresses(tx: &mut ReadTx, store: StoreId, ids: &[AddressId]) ->
         .await
 }
 
-/// One part of the values that match, in the order of their places. `fields` are those that the filter means.
+/// Some of the values that match, at most `limit`, in the order of their places; whether there are more before
+/// and after them. `fields` are those that the filter means.
 pub async fn list(
     tx: &mut ReadTx,
     store: StoreId,
     filter: &Filter,
     fields: Option<&[FormFieldId]>,
-    part: Part,
+    stretch: Stretch<Place>,
     limit: i64,
-) -> Result<Vec<Raw>> {
-    let mut rows: Vec<Raw> = listing(tx, store, filter, fields, part, limit).fetch_all().await?;
-    if matches!(part, Part::Before(_)) {
-        rows.reverse();
-    }
-    Ok(rows)
+) -> Result<(Vec<Raw>, (bool, bool))> {
+    let mut rows = listing(tx, store, filter, fields, stretch, limit).fetch_all().await?;
+    let more = stretch.cut(&mut rows, limit);
+    Ok((rows, more))
 }
 
 fn listing<'t>(
@@ -191,7 +190,7 @@ fn listing<'t>(
     store: StoreId,
     filter: &Filter,
     fields: Option<&[FormFieldId]>,
-    part: Part,
+    stretch: Stretch<Place>,
     limit: i64,
 ) -> Query<'t, Reads> {
     let query = tx.query(VALUES).push(" WHERE store_id = $1").bind(store);
@@ -202,22 +201,18 @@ fn listing<'t>(
     // An owner leads to a few values, which are sorted: the order is written so that no index can give it, or
     // SQLite, without statistics, would walk the whole store in order.
     let sorts = filter.names_owner();
-    let query = match part {
-        Part::Offset(_) => query,
-        Part::After(at) => place(query, if sorts { AFTER_SORTED } else { AFTER }, at),
-        Part::Before(at) => place(query, if sorts { BEFORE_SORTED } else { BEFORE }, at),
+    let query = match stretch {
+        Stretch::Offset(_) => query,
+        Stretch::After(at) => place(query, if sorts { AFTER_SORTED } else { AFTER }, at),
+        Stretch::Before(at) => place(query, if sorts { BEFORE_SORTED } else { BEFORE }, at),
     };
-    let query = query.push(match (part, sorts) {
-        (Part::Before(_), false) => " ORDER BY session_id DESC, field_id DESC LIMIT ",
-        (Part::Before(_), true) => " ORDER BY session_id + 0 DESC, field_id + 0 DESC LIMIT ",
-        (_, false) => " ORDER BY session_id, field_id LIMIT ",
-        (_, true) => " ORDER BY session_id + 0, field_id + 0 LIMIT ",
-    });
-    let query = query.push_bind(limit);
-    match part {
-        Part::Offset(offset) => query.push(" OFFSET ").push_bind(offset),
-        Part::After(_) | Part::Before(_) => query,
-    }
+    let order = match (stretch.is_backwards(), sorts) {
+        (true, false) => " ORDER BY session_id DESC, field_id DESC",
+        (true, true) => " ORDER BY session_id + 0 DESC, field_id + 0 DESC",
+        (false, false) => " ORDER BY session_id, field_id",
+        (false, true) => " ORDER BY session_id + 0, field_id + 0",
+    };
+    query.push(order).push_stretch(&stretch, limit)
 }
 
 /// How many values of one owner match.
@@ -443,7 +438,7 @@ mod tests {
     /// sorted unless the values are those of one owner.
     async fn check(filter: Filter, fields: Option<&[FormFieldId]>, entered: &str) {
         let (_place, db) = plans::database().await;
-        for part in [Part::Offset(0), Part::After(BEYOND), Part::Before(BEYOND)] {
+        for part in [Stretch::Offset(0), Stretch::After(BEYOND), Stretch::Before(BEYOND)] {
             let plan = async |tx: &mut ReadTx| {
                 listing(tx, StoreId(1), &filter, fields, part, 50).plan().await
             };

@@ -16,7 +16,7 @@ use serde_json::Value as Any;
 
 use super::{
     answers::{self, AnswerBody},
-    filter::{Filter, Part, Place},
+    filter::{Filter, Place},
     model::{Definition, Field, Kind, Object, Said, Target},
     ops::{self, Listing},
 };
@@ -48,8 +48,8 @@ async fn list(
     };
     let window = params.window()?;
     let sent = params.finish()?;
-    let part = part(&window)?;
-    let listing = ops::list(&app, &caller, &filter, part, window.limit).await?;
+    let stretch = window.stretch(place)?;
+    let listing = ops::list(&app, &caller, &filter, stretch, window.limit).await?;
     let meta = meta(&window, &listing, &sent);
     Ok(Json(Page { data: answers::bodies(listing.answers), meta }))
 }
@@ -185,15 +185,6 @@ fn refused(title: &str, error: Error) -> Failure {
     }
 }
 
-/// The asked part: a page by its number, or what lies beside a cursor.
-fn part(window: &Window) -> Result<Part, Failure> {
-    match (&window.before, &window.after) {
-        (Some(cursor), _) => Ok(Part::Before(place(cursor)?)),
-        (None, Some(cursor)) => Ok(Part::After(place(cursor)?)),
-        (None, None) => Ok(Part::Offset(window.part().offset)),
-    }
-}
-
 /// Read a cursor, as published: `{"sessionId":38,"fieldId":40}`.
 fn place(cursor: &str) -> Result<Place, Failure> {
     let cursor = Window::cursor(cursor)?;
@@ -202,17 +193,13 @@ fn place(cursor: &str) -> Result<Place, Failure> {
     Ok(Place { session: number("sessionId")?, field: FormFieldId(number("fieldId")?) })
 }
 
-/// Both blocks on the first page, one on the others (observed.md 6).
 fn meta(window: &Window, listing: &Listing, sent: &str) -> Meta {
     let count = listing.answers.len();
     let pagination = listing.total.map(|total| Pagination::new(window, count, total));
-    let has_cursors = pagination.is_none() || window.page == 1;
     let ends = listing.answers.first().zip(listing.answers.last());
-    let ends = ends.map(|(first, last)| (first.place.into(), last.place.into()));
-    let cursors = |ends: Option<(CursorBody, CursorBody)>| {
-        Cursors::new(window, count, ends, listing.more, sent)
-    };
-    Meta { pagination, cursor_pagination: has_cursors.then(|| cursors(ends)) }
+    let ends =
+        ends.map(|(first, last)| (CursorBody::from(first.place), CursorBody::from(last.place)));
+    Meta::walked(window, pagination, Cursors::new(window, count, ends, listing.more, sent))
 }
 
 #[derive(Serialize)]

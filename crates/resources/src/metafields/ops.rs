@@ -1,12 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernel::{CustomerId, Error, MetafieldId, Result, StoreId, Timestamp};
+use kernel::{CustomerId, Error, MetafieldId, Result, StoreId, Stretch, Timestamp};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
 use super::{
     model::{Changes, MOST, Metafield, Refusal},
-    rows::{self, Filter, Name, Part},
+    rows::{self, Filter, Name},
 };
 use crate::{
     audit::{self, model::Change},
@@ -51,7 +51,7 @@ pub async fn list(
     caller: &Caller,
     filter: &Filter,
     descending: bool,
-    part: Part,
+    stretch: Stretch<MetafieldId>,
     limit: i64,
 ) -> Result<Listing> {
     let work = async |tx: &mut ReadTx| {
@@ -59,7 +59,7 @@ pub async fn list(
             let found = customers::rows::find(tx, caller.store, customer).await?;
             found.ok_or(Error::NotFound("customer"))?;
         }
-        list_in(tx, caller.store, filter, descending, part, limit).await
+        list_in(tx, caller.store, filter, descending, stretch, limit).await
     };
     // A customer has few; a whole store's are counted one by one.
     if filter.customer.is_some() { app.db.snapshot(work).await } else { app.db.scan(work).await }
@@ -189,21 +189,14 @@ async fn list_in(
     store: StoreId,
     filter: &Filter,
     descending: bool,
-    part: Part,
+    stretch: Stretch<MetafieldId>,
     limit: i64,
 ) -> Result<Listing> {
-    // One row more than asked tells whether there is another page.
-    let mut metafields = rows::list(tx, store, filter, descending, part, limit + 1).await?;
-    let beyond = i64::try_from(metafields.len()).is_ok_and(|found| found > limit);
-    let (total, more) = match part {
-        Part::Offset(offset) => (Some(rows::count(tx, store, filter).await?), (offset > 0, beyond)),
-        Part::After(_) => (None, (true, beyond)),
-        Part::Before(_) => (None, (beyond, true)),
+    let (metafields, more) = rows::list(tx, store, filter, descending, stretch, limit).await?;
+    let total = match stretch {
+        Stretch::Offset(_) => Some(rows::count(tx, store, filter).await?),
+        Stretch::After(_) | Stretch::Before(_) => None,
     };
-    match part {
-        Part::Before(_) if beyond => drop(metafields.remove(0)),
-        _ => metafields.truncate(usize::try_from(limit).unwrap_or(usize::MAX)),
-    }
     Ok(Listing { metafields, total, more })
 }
 

@@ -1,4 +1,4 @@
-use kernel::{CustomerId, MetafieldId, Span, StoreId};
+use kernel::{CustomerId, MetafieldId, Span, StoreId, Stretch};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx};
 
 use super::model::{Metafield, PermissionSet};
@@ -15,17 +15,6 @@ pub struct Filter {
     pub namespaces: Vec<Vec<String>>,
     pub created: Span,
     pub modified: Span,
-}
-
-/// Which part of a list is wanted, in the order of the ids or against it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// From this row on, counted from 0.
-    Offset(i64),
-    /// What follows this id in the order.
-    After(MetafieldId),
-    /// What precedes this id in the order.
-    Before(MetafieldId),
 }
 
 /// What makes a metafield one of its kind.
@@ -104,21 +93,19 @@ pub async fn names_of(
     .await
 }
 
-/// One part of those that match, at most `limit`, in the order of their ids or against it.
+/// Some of those that match, at most `limit`, in the order of their ids or against it; whether there are more
+/// before and after them.
 pub async fn list(
     tx: &mut ReadTx,
     store: StoreId,
     filter: &Filter,
     descending: bool,
-    part: Part,
+    stretch: Stretch<MetafieldId>,
     limit: i64,
-) -> Result<Vec<Metafield>> {
-    let mut rows: Vec<Metafield> =
-        listing(tx, store, filter, descending, part, limit).fetch_all().await?;
-    if matches!(part, Part::Before(_)) {
-        rows.reverse();
-    }
-    Ok(rows)
+) -> Result<(Vec<Metafield>, (bool, bool))> {
+    let mut rows = listing(tx, store, filter, descending, stretch, limit).fetch_all().await?;
+    let more = stretch.cut(&mut rows, limit);
+    Ok((rows, more))
 }
 
 fn listing<'t>(
@@ -126,30 +113,20 @@ fn listing<'t>(
     store: StoreId,
     filter: &Filter,
     descending: bool,
-    part: Part,
+    stretch: Stretch<MetafieldId>,
     limit: i64,
 ) -> Query<'t, Reads> {
     let query = tx.query(SELECT).push("WHERE store_id = $1").bind(store);
     let query = narrowed(query, filter);
-    let backwards = matches!(part, Part::Before(_));
-    let falls = descending != backwards;
-    let query = match part {
-        Part::Offset(_) => query,
-        Part::After(id) | Part::Before(id) => query
+    let falls = descending != stretch.is_backwards();
+    let query = match stretch {
+        Stretch::Offset(_) => query,
+        Stretch::After(id) | Stretch::Before(id) => query
             .push(if falls { " AND metafield_id < " } else { " AND metafield_id > " })
             .push_bind(id),
     };
-    let query = query
-        .push(if falls {
-            " ORDER BY metafield_id DESC LIMIT "
-        } else {
-            " ORDER BY metafield_id LIMIT "
-        })
-        .push_bind(limit);
-    match part {
-        Part::Offset(offset) => query.push(" OFFSET ").push_bind(offset),
-        Part::After(_) | Part::Before(_) => query,
-    }
+    let order = if falls { " ORDER BY metafield_id DESC" } else { " ORDER BY metafield_id" };
+    query.push(order).push_stretch(&stretch, limit)
 }
 
 /// How many match.
@@ -327,18 +304,18 @@ mod tests {
             ..of_one.clone()
         };
         for (filter, part) in [
-            (&of_one, Part::Offset(0)),
-            (&narrow, Part::Offset(0)),
-            (&narrow, Part::After(MetafieldId(5))),
-            (&narrow, Part::Before(MetafieldId(5))),
+            (&of_one, Stretch::Offset(0)),
+            (&narrow, Stretch::Offset(0)),
+            (&narrow, Stretch::After(MetafieldId(5))),
+            (&narrow, Stretch::Before(MetafieldId(5))),
         ] {
             let steps = plan(filter, part).await;
             assert!(steps.contains("store_id=? AND customer_id=?"), "{steps}");
         }
         let by_key = Filter { keys: vec![vec!["a".to_owned()]], ..Filter::default() };
-        let steps = plan(&by_key, Part::Offset(0)).await;
+        let steps = plan(&by_key, Stretch::Offset(0)).await;
         assert!(steps.contains("metafield_by_key (store_id=? AND key=?"), "{steps}");
-        let steps = plan(&Filter::default(), Part::After(MetafieldId(5))).await;
+        let steps = plan(&Filter::default(), Stretch::After(MetafieldId(5))).await;
         assert!(steps.contains("store_id=? AND metafield_id>?"), "{steps}");
         assert!(!steps.contains("TEMP B-TREE"), "{steps}");
     }

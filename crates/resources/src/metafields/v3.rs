@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{
     model::{Changes, MOST, Metafield, PermissionSet, Refusal, Said},
     ops::{self, Listing, Which},
-    rows::{Filter, Part},
+    rows::Filter,
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -186,13 +186,9 @@ async fn list(
     let members = params.choices("include_fields", MEMBERS)?;
     let window = params.window()?;
     let sent = params.finish()?;
-    let part = match (&window.before, &window.after) {
-        (Some(cursor), _) => Part::Before(place(cursor)?),
-        (None, Some(cursor)) => Part::After(place(cursor)?),
-        (None, None) => Part::Offset(window.part().offset),
-    };
+    let stretch = window.stretch(place)?;
     let falls = descending.unwrap_or(false);
-    let listing = ops::list(app, caller, &filter, falls, part, window.limit).await?;
+    let listing = ops::list(app, caller, &filter, falls, stretch, window.limit).await?;
     let meta = meta(&window, &listing, &sent);
     let shown = |field| MetafieldBody::whole(field).only(members.as_deref());
     Ok(Json(Page { data: listing.metafields.into_iter().map(shown).collect(), meta }))
@@ -224,18 +220,14 @@ fn place(cursor: &str) -> Result<MetafieldId, Failure> {
     id.map(MetafieldId).ok_or_else(Window::lost_cursor)
 }
 
-/// Both blocks on the first page, one on the others, as customers have them.
 fn meta(window: &Window, listing: &Listing, sent: &str) -> Meta {
     let count = listing.metafields.len();
     let pagination =
         listing.total.map(|total| Pagination::new(window, count, total).with_links(sent));
-    let has_cursors = pagination.is_none() || window.page == 1;
     let cursor = |field: &Metafield| json!({"id": field.id.0});
     let ends = listing.metafields.first().zip(listing.metafields.last());
     let ends = ends.map(|(first, last)| (cursor(first), cursor(last)));
-    let cursor_pagination =
-        has_cursors.then(|| Cursors::new(window, count, ends, listing.more, sent));
-    Meta { pagination, cursor_pagination }
+    Meta::walked(window, pagination, Cursors::new(window, count, ends, listing.more, sent))
 }
 
 /// What a new metafield must have.

@@ -1,7 +1,7 @@
 //! Pages of a list: by number, by cursor, and the `meta` that tells of them (observed.md 6).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use kernel::Part;
+use kernel::{Part, Stretch};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -25,6 +25,19 @@ impl Window {
     #[must_use]
     pub fn part(&self) -> Part {
         Part { offset: (self.page - 1) * self.limit, limit: self.limit }
+    }
+
+    /// The asked rows of a list that has cursors: a page by its number, or what lies beside a cursor, of which
+    /// `place` makes a place in the list.
+    pub fn stretch<P>(
+        &self,
+        place: impl Fn(&str) -> Result<P, Failure>,
+    ) -> Result<Stretch<P>, Failure> {
+        match (&self.before, &self.after) {
+            (Some(cursor), _) => place(cursor).map(Stretch::Before),
+            (None, Some(cursor)) => place(cursor).map(Stretch::After),
+            (None, None) => Ok(Stretch::Offset(self.part().offset)),
+        }
     }
 
     /// Read a cursor: unpadded base64url of `{"id":N}`, with more members where the order needs them.
@@ -60,6 +73,16 @@ pub struct Meta {
     /// Pages by cursor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor_pagination: Option<Cursors>,
+}
+
+impl Meta {
+    /// Both blocks on the first page, one on the others (observed.md 6). There is no `pagination` where a cursor
+    /// was given.
+    #[must_use]
+    pub fn walked(window: &Window, pagination: Option<Pagination>, cursors: Cursors) -> Self {
+        let has_cursors = pagination.is_none() || window.page == 1;
+        Self { pagination, cursor_pagination: has_cursors.then_some(cursors) }
+    }
 }
 
 /// Five numbers, and links where the resource has them.
