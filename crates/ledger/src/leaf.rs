@@ -1,0 +1,240 @@
+//! What the tree holds of a declaration: its leaf.
+//!
+//! A leaf is canonical JSON (RFC 8785) of what was declared and how. Whom it is about stands in it only as a
+//! commitment: HMAC-SHA256 of that part, under 32 random bytes of its own. Whoever has the salt and the part can show
+//! that they belong to the leaf; without the salt the commitment tells nothing, not even to who guesses right.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use kernel::{Chance, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::Sha256;
+
+use crate::tree::{self, Hash};
+
+/// What a commitment is made under; when it is destroyed, nobody can open the commitment any more.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Salt([u8; 32]);
+
+/// Whom a declaration is about: the part of a leaf that can be erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// The customer's id in the store.
+    pub customer_id: i64,
+}
+
+/// What is known of a declaration for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leaf {
+    /// Of this layout: 1.
+    pub version: u8,
+    /// The declaration's number in its installation. It ties the leaf to one declaration.
+    pub declaration_id: i64,
+    /// The store's hash, as in the API's paths.
+    pub store_hash: String,
+    /// When, in microseconds since 1970.
+    pub declared_at: i64,
+    /// Names of the categories that are allowed.
+    pub allow: Vec<String>,
+    /// Names of those that are refused.
+    pub deny: Vec<String>,
+    /// Through which door it came: `management_api`.
+    pub source: String,
+    /// The client id of the API account that made it; absent where a shopper did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// The channel on which the shopper was asked; absent where that was not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_id: Option<i64>,
+    /// The language in which the shopper was asked, as BCP 47 has it; absent where that was not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// The SHA-256 of the policy that was shown, in hexadecimal digits; absent where none was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_sha256: Option<String>,
+    /// The commitment to the person.
+    pub person: Commitment,
+}
+
+/// What stands for a part that is not shown: 32 bytes, in hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commitment(pub [u8; 32]);
+
+impl Leaf {
+    /// Its bytes, which are what is hashed.
+    ///
+    /// # Panics
+    ///
+    /// Never: a leaf has texts and whole numbers alone, which every JSON can say.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json_canonicalizer::to_vec(self).expect("a leaf can be said in JSON")
+    }
+
+    /// Its hash in the tree.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        tree::leaf_hash(&self.to_bytes())
+    }
+
+    /// When it was declared.
+    #[must_use]
+    pub fn declared_at(&self) -> Timestamp {
+        Timestamp(self.declared_at)
+    }
+}
+
+impl Person {
+    /// The commitment to this person.
+    ///
+    /// # Panics
+    ///
+    /// Never: a key of 32 bytes fits, and the part is numbers alone.
+    #[must_use]
+    pub fn commitment(&self, salt: &Salt) -> Commitment {
+        let part = serde_json_canonicalizer::to_vec(self).expect("a person can be said in JSON");
+        let mac = Hmac::<Sha256>::new_from_slice(&salt.0).expect("a key of any length fits");
+        Commitment(mac.chain_update(part).finalize().into_bytes().into())
+    }
+}
+
+impl Salt {
+    /// A new one, 32 random bytes.
+    #[must_use]
+    pub fn draw(chance: &dyn Chance) -> Self {
+        let mut salt = [0; 32];
+        chance.fill(&mut salt);
+        Self(salt)
+    }
+
+    /// From the bytes that were kept.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// To be kept, apart from the leaf.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// Never the salt itself.
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Salt(..)")
+    }
+}
+
+impl Serialize for Salt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Salt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        bytes_of(&String::deserialize(deserializer)?, |text| STANDARD.decode(text).ok())
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("a salt is 32 bytes in Base64"))
+    }
+}
+
+impl Serialize for Commitment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&kernel::hex(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Commitment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        bytes_of(&String::deserialize(deserializer)?, from_hex)
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("a commitment is 64 hexadecimal digits"))
+    }
+}
+
+fn bytes_of(text: &str, read: impl Fn(&str) -> Option<Vec<u8>>) -> Option<[u8; 32]> {
+    read(text)?.try_into().ok()
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let byte = |pair: &[u8; 2]| u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok();
+    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::SeededChance;
+
+    use super::*;
+
+    fn leaf(person: Commitment) -> Leaf {
+        Leaf {
+            version: 1,
+            declaration_id: 7,
+            store_hash: "shop".to_owned(),
+            declared_at: 1_700_000_000_000_001,
+            allow: vec!["essential".to_owned()],
+            deny: vec!["targeting".to_owned()],
+            source: "management_api".to_owned(),
+            client_id: None,
+            channel_id: Some(1),
+            locale: Some("de-DE".to_owned()),
+            policy_sha256: None,
+            person,
+        }
+    }
+
+    #[test]
+    fn a_leaf_is_canonical_json_and_reads_back() {
+        let leaf = leaf(Commitment([0xab; 32]));
+        let bytes = leaf.to_bytes();
+        let commitment = "ab".repeat(32);
+        let expected = format!(
+            r#"{{"allow":["essential"],"channel_id":1,"declaration_id":7,"declared_at":1700000000000001,"deny":["targeting"],"locale":"de-DE","person":"{commitment}","source":"management_api","store_hash":"shop","version":1}}"#
+        );
+        assert_eq!(String::from_utf8(bytes.clone()).unwrap(), expected);
+        let read: Leaf = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(read, leaf);
+        assert_eq!(read.hash(), leaf.hash());
+    }
+
+    #[test]
+    fn a_commitment_opens_with_its_salt_and_its_person_alone() {
+        let chance = SeededChance::new(1);
+        let (salt, other) = (Salt::draw(&chance), Salt::draw(&chance));
+        let person = Person { customer_id: 5 };
+        let commitment = person.commitment(&salt);
+        assert_eq!(person.commitment(&salt), commitment);
+        assert_ne!(person.commitment(&other), commitment);
+        assert_ne!(Person { customer_id: 6 }.commitment(&salt), commitment);
+        assert_eq!(format!("{salt:?}"), "Salt(..)");
+    }
+
+    /// RFC 4231 has no key of 32 bytes with such a text; this one is Python's `hmac`.
+    #[test]
+    fn a_commitment_is_hmac_sha256_of_the_canonical_part() {
+        let commitment = Person { customer_id: 5 }.commitment(&Salt::new([1; 32]));
+        assert_eq!(
+            kernel::hex(&commitment.0),
+            "ff3dad6cbc3e020d10d3d8ee30a77e2a67ae32c94535e22eea36c88378c06fea"
+        );
+    }
+
+    #[test]
+    fn what_is_no_commitment_and_no_salt_is_refused() {
+        for text in ["", "ab", &"AB".repeat(32), &"ab".repeat(33), &"zz".repeat(32)] {
+            let json = serde_json::to_string(text).unwrap();
+            assert!(serde_json::from_str::<Commitment>(&json).is_err(), "{text}");
+            assert!(serde_json::from_str::<Salt>(&json).is_err(), "{text}");
+        }
+    }
+}
