@@ -1,10 +1,14 @@
 //! What operators do with API accounts.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
-use kernel::{AccountId, Chance, Clock, Error, Grants, Result, hex};
+use kernel::{AccountId, Chance, Clock, Error, Grants, Result, StoreId, hex};
 use sha2::{Digest as _, Sha256};
-use sql::Db;
+use sql::{Db, ReadTx};
 
 use crate::{Account, Credentials, Seal, SealError, rows};
 
@@ -59,6 +63,15 @@ pub async fn list(db: &Db, hash: &str) -> Result<Vec<Account>> {
         Ok(held.into_iter().map(|held| held.account).collect())
     })
     .await
+}
+
+/// The client ids of these accounts of a store, also of revoked ones.
+pub async fn client_ids(
+    tx: &mut ReadTx,
+    store: StoreId,
+    ids: &BTreeSet<AccountId>,
+) -> Result<BTreeMap<AccountId, String>> {
+    Ok(rows::client_ids(tx, store, ids).await?.into_iter().collect())
 }
 
 /// Take an account's token back, for good. Every server knows within a second.

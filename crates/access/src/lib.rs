@@ -14,6 +14,7 @@ mod tokens;
 
 pub mod accounts;
 pub mod rate;
+pub mod signing;
 pub mod stores;
 
 pub use self::{

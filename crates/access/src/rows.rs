@@ -1,6 +1,6 @@
 //! The SQL of stores and accounts: small tables that operators write and every server reads whole.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kernel::{AccountId, Grants, StoreId, Timestamp};
 use sql::{FromRow, ReadTx, Result, Row, WriteTx};
@@ -42,6 +42,73 @@ pub(crate) async fn claim_key(tx: &mut WriteTx, check: &str) -> Result<()> {
         .execute()
         .await?;
     Ok(())
+}
+
+/// The client ids of these accounts.
+pub(crate) async fn client_ids(
+    tx: &mut ReadTx,
+    store: StoreId,
+    ids: &BTreeSet<AccountId>,
+) -> Result<Vec<(AccountId, String)>> {
+    let found: Vec<Client> = tx
+        .query("SELECT account_id, client_id FROM account WHERE store_id = $1 AND account_id IN ")
+        .bind(store)
+        .push_list(ids.iter().copied())
+        .fetch_all()
+        .await?;
+    Ok(found.into_iter().map(|Client(id, client_id)| (id, client_id)).collect())
+}
+
+struct Client(AccountId, String);
+
+impl FromRow for Client {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("account_id")?, row.get("client_id")?))
+    }
+}
+
+/// The newest key to sign with: its public half, and its sealed seed.
+pub(crate) async fn newest_signing_key(tx: &mut ReadTx) -> Result<Option<(String, Vec<u8>)>> {
+    let kept: Option<SealedKey> = tx
+        .query("SELECT public, sealed FROM signing_key ORDER BY key_id DESC LIMIT 1")
+        .fetch_optional()
+        .await?;
+    Ok(kept.map(|SealedKey(public, sealed)| (public, sealed)))
+}
+
+struct SealedKey(String, Vec<u8>);
+
+impl FromRow for SealedKey {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("public")?, row.get("sealed")?))
+    }
+}
+
+/// The public halves of all keys, the oldest first.
+pub(crate) async fn public_keys(tx: &mut ReadTx) -> Result<Vec<(String,)>> {
+    tx.query("SELECT public FROM signing_key ORDER BY key_id").fetch_all().await
+}
+
+/// Add a key under a number; whether that was free.
+pub(crate) async fn insert_signing_key(
+    tx: &mut WriteTx,
+    number: i64,
+    public: &str,
+    sealed: &[u8],
+    now: Timestamp,
+) -> Result<bool> {
+    let made = tx
+        .query(
+            "INSERT INTO signing_key (key_id, public, sealed, made_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (key_id) DO NOTHING",
+        )
+        .bind(number)
+        .bind(public)
+        .bind(sealed)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(made > 0)
 }
 
 /// Every store, in the order of their hashes.

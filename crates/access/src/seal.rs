@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 ///
 /// XChaCha20-Poly1305 with a random nonce of 24 bytes before the sealed text; what a secret belongs to is
 /// authenticated with it, so that one account's secret cannot be moved to another.
+#[derive(Clone)]
 pub struct Seal {
     cipher: XChaCha20Poly1305,
     check: String,
@@ -111,7 +112,8 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-fn from_hex(text: &str) -> Option<[u8; 32]> {
+/// 32 bytes from 64 hexadecimal digits.
+pub(crate) fn from_hex(text: &str) -> Option<[u8; 32]> {
     let mut key = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
         return None;

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use access::{Credentials, Plan, accounts};
+use access::{Credentials, Plan, Seal, accounts};
 use kernel::{Error, Grants, SystemChance, SystemClock};
 use rest::{App, Settings};
 use server::Listener;
@@ -28,7 +28,8 @@ pub(crate) async fn run(shared: &Shared, options: DevOptions) -> Outcome {
     let stop = stop()?;
     let place = Place::choose(&options)?;
     let db = open::database(&place.address()).await?;
-    let credentials = furnish(&db, &place, &options).await?;
+    let seal = accounts::open_seal(&db, &SystemChance, &place.file().with_extension("key")).await?;
+    let credentials = furnish(&db, &seal, &options).await?;
 
     let certificate = if options.tls {
         Some(certificates::issue(&tls_directory(&options)?, &SystemClock)?)
@@ -47,7 +48,7 @@ pub(crate) async fn run(shared: &Shared, options: DevOptions) -> Outcome {
         (false, port) => format!("http://127.0.0.1:{port}"),
     };
     let settings = Settings { public_url: url.clone(), ..Settings::default() };
-    let app = App::new(db, Arc::new(SystemClock), Arc::new(SystemChance), settings).await?;
+    let app = App::new(db, seal, Arc::new(SystemClock), Arc::new(SystemChance), settings).await?;
     let listener = Listener::bind(listen, tls).map_err(|error| cannot_listen(listen, &error))?;
     welcome(&url, &credentials, certificate.as_ref(), &place);
 
@@ -96,7 +97,7 @@ impl Place {
 }
 
 /// Make what is not there yet: the store, its people, and an account for this run.
-async fn furnish(db: &Db, place: &Place, options: &DevOptions) -> Outcome<Credentials> {
+async fn furnish(db: &Db, seal: &Seal, options: &DevOptions) -> Outcome<Credentials> {
     let is_new = match resources::stores::ops::create(
         db,
         &SystemClock,
@@ -110,7 +111,6 @@ async fn furnish(db: &Db, place: &Place, options: &DevOptions) -> Outcome<Creden
         Err(Error::Taken { .. }) => false,
         Err(error) => return Err(error.into()),
     };
-    let seal = accounts::open_seal(db, &SystemChance, &place.file().with_extension("key")).await?;
     let all = Grants::from_names(Grants::NAMES).map_err(ToOwned::to_owned)?;
     // A token that is named again belongs to an account of an earlier run, which makes room.
     if let Some(token) = &options.token {
@@ -120,14 +120,14 @@ async fn furnish(db: &Db, place: &Place, options: &DevOptions) -> Outcome<Creden
         db,
         &SystemClock,
         &SystemChance,
-        &seal,
+        seal,
         STORE,
         all,
         options.token.as_deref(),
     );
     let (_, credentials) = made.await?;
     if is_new {
-        people::settle(db, &credentials.access_token, options.seed).await?;
+        people::settle(db, seal, &credentials.access_token, options.seed).await?;
     }
     Ok(credentials)
 }

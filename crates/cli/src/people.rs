@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::RequestId;
+use access::{RequestId, Seal};
 use kernel::{Chance, ChannelId, CustomerId, Money, SeededChance, SetClock, Timestamp};
 use resources::{
     consent::{
@@ -21,10 +21,12 @@ use sql::Db;
 use crate::Outcome;
 
 /// Put fifty customers and what they declared into the store of this token.
-pub(crate) async fn settle(db: &Db, token: &str, seed: u64) -> Outcome {
+pub(crate) async fn settle(db: &Db, seal: &Seal, token: &str, seed: u64) -> Outcome {
     let clock = Arc::new(SetClock::new(OPENING));
     let chance = Arc::new(SeededChance::new(seed));
-    let app = App::new(db.clone(), clock.clone(), chance.clone(), Settings::default()).await?;
+    let app =
+        App::new(db.clone(), seal.clone(), clock.clone(), chance.clone(), Settings::default())
+            .await?;
     let account = app.tokens.find(token).await?.ok_or("the demo token is not known")?;
     let caller = Caller::new(account, RequestId::draw(&*chance));
 

@@ -33,7 +33,8 @@ pub(crate) async fn run(shared: &Shared, options: ServeOptions) -> Outcome {
     let public_url = options.public_url.unwrap_or_else(|| format!("{scheme}://{}", options.listen));
     let public_url = public_url.trim_end_matches('/').to_owned();
     let settings = Settings { public_url, body_limit: options.body_limit };
-    let app = App::new(db, Arc::new(SystemClock), Arc::new(SystemChance), settings).await?;
+    let seal = open::seal(shared, &db).await?;
+    let app = App::new(db, seal, Arc::new(SystemClock), Arc::new(SystemChance), settings).await?;
     // Bound only now: whoever reaches the port is answered.
     let listener = Listener::bind(options.listen, tls)
         .map_err(|error| format!("{}: {error}", options.listen))?;

@@ -26,16 +26,12 @@ pub struct Person {
     pub customer_id: i64,
 }
 
-/// What is known of a declaration for good.
+/// What is known of a declaration for good. No two have the same commitment, so no two leaves are the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leaf {
     /// Of this layout: 1.
     pub version: u8,
-    /// The declaration's number in its installation, which ties the leaf to one declaration. Decimal digits in a
-    /// text: it is larger than what a number of canonical JSON can say.
-    #[serde(serialize_with = "in_digits", deserialize_with = "from_digits")]
-    pub declaration_id: i64,
     /// The store's hash, as in the API's paths.
     pub store_hash: String,
     /// When, in microseconds since 1970.
@@ -161,18 +157,6 @@ impl<'de> Deserialize<'de> for Commitment {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn in_digits<S: Serializer>(number: &i64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(number)
-}
-
-fn from_digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    // Only as it is written here: one number has one text.
-    let number = text.parse().ok().filter(|number: &i64| number.to_string() == text);
-    number.ok_or_else(|| D::Error::custom("a number in decimal digits is expected"))
-}
-
 fn bytes_of(text: &str, read: impl Fn(&str) -> Option<Vec<u8>>) -> Option<[u8; 32]> {
     read(text)?.try_into().ok()
 }
@@ -193,7 +177,6 @@ mod tests {
     fn leaf(person: Commitment) -> Leaf {
         Leaf {
             version: 1,
-            declaration_id: i64::MAX,
             store_hash: "shop".to_owned(),
             declared_at: 1_700_000_000_000_001,
             allow: vec!["essential".to_owned()],
@@ -213,7 +196,7 @@ mod tests {
         let bytes = leaf.to_bytes();
         let commitment = "ab".repeat(32);
         let expected = format!(
-            r#"{{"allow":["essential"],"channel_id":1,"declaration_id":"9223372036854775807","declared_at":1700000000000001,"deny":["targeting"],"locale":"de-DE","person":"{commitment}","source":"management_api","store_hash":"shop","version":1}}"#
+            r#"{{"allow":["essential"],"channel_id":1,"declared_at":1700000000000001,"deny":["targeting"],"locale":"de-DE","person":"{commitment}","source":"management_api","store_hash":"shop","version":1}}"#
         );
         assert_eq!(String::from_utf8(bytes.clone()).unwrap(), expected);
         let read: Leaf = serde_json::from_slice(&bytes).unwrap();

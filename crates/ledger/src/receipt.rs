@@ -192,7 +192,6 @@ mod tests {
         let (salt, subject) = (Salt::new([9; 32]), Person { customer_id: 5 });
         let leaf = Leaf {
             version: 1,
-            declaration_id: 7,
             store_hash: "shop".to_owned(),
             declared_at: at.0,
             allow: vec!["essential".to_owned()],

@@ -1,10 +1,10 @@
 use std::{ops::Deref, sync::Arc};
 
-use access::{Tokens, rate::Limiter};
+use access::{Seal, Tokens, rate::Limiter};
 use kernel::{Chance, Clock, EventIds};
 use sql::Db;
 
-use crate::{Labour, Turns};
+use crate::{Labour, Turns, Undone};
 
 /// What every handler may reach. Cheap to clone.
 #[derive(Clone)]
@@ -20,6 +20,8 @@ pub struct Parts {
     pub chance: Arc<dyn Chance>,
     /// Numbers for events and audit lines.
     pub event_ids: EventIds,
+    /// What secrets are sealed with.
+    pub seal: Seal,
     /// Who may call.
     pub tokens: Tokens,
     /// How much they may call.
@@ -28,6 +30,8 @@ pub struct Parts {
     pub labour: Labour,
     /// Who does what one at a time.
     pub turns: Turns,
+    /// What is left to be done in the background.
+    pub undone: Undone,
     /// What an operator may choose.
     pub settings: Settings,
 }
@@ -51,6 +55,7 @@ impl App {
     /// Put the parts together, and read who may call.
     pub async fn new(
         db: Db,
+        seal: Seal,
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Chance>,
         settings: Settings,
@@ -61,6 +66,8 @@ impl App {
             limiter: Limiter::default(),
             labour: Labour::default(),
             turns: Turns::default(),
+            undone: Undone::default(),
+            seal,
             db,
             clock,
             chance,

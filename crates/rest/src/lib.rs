@@ -10,6 +10,7 @@ mod labour;
 mod query;
 mod routes;
 mod turns;
+mod undone;
 
 pub mod json;
 pub mod v2;
@@ -23,6 +24,7 @@ pub use self::{
     labour::Labour,
     routes::{Operation, Routes, Version},
     turns::Turns,
+    undone::Undone,
 };
 
 /// What every operation's description shares, in OpenAPI: how V2 and V3 refuse, pages, headers, the token.

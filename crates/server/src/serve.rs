@@ -42,6 +42,8 @@ pub async fn serve(
 ) -> io::Result<()> {
     let watched = app.clone();
     let watch = tokio::spawn(async move { watched.tokens.watch().await });
+    let kept = app.clone();
+    let sequencer = tokio::spawn(async move { resources::ledger::ops::keep(&kept).await });
     let mut connections = JoinSet::new();
     let (stopping, stopped) = watch::channel(false);
     {
@@ -73,6 +75,7 @@ pub async fn serve(
     let _ = timeout(PATIENCE, async { while connections.join_next().await.is_some() {} }).await;
     connections.shutdown().await;
     watch.abort();
+    sequencer.abort();
     app.db.close().await.map_err(io::Error::other)
 }
 

@@ -69,8 +69,10 @@ impl Service {
 
     async fn open(db: Db, clock: Arc<SetClock>, address: &str, key_file: PathBuf) -> Self {
         let chance = Arc::new(SeededChance::new(2));
-        let app =
-            App::new(db, clock.clone(), chance, Settings::default()).await.expect("an application");
+        let seal = Seal::open(&key_file).expect("a key");
+        let app = App::new(db, seal, clock.clone(), chance, Settings::default())
+            .await
+            .expect("an application");
         let door = Mutex::new(BoxCloneService::new(server::service(app.clone())));
         Self(Arc::new(Inside { app, clock, door, address: address.to_owned(), key_file }))
     }

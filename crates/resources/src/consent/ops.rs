@@ -31,7 +31,8 @@ pub async fn declare(
 ) -> Result<Consent> {
     let now = app.clock.now();
     let audit_id = app.event_ids.next(now);
-    app.db
+    let consent = app
+        .db
         .write(async |tx| {
             // The customer's row counts its declarations: taking the next number holds it.
             let given = customers::rows::next_declaration(tx, caller.store, customer, now).await?;
@@ -42,7 +43,9 @@ pub async fn declare(
                 .await?;
             audit::rows::record(tx, caller, audit_id, &Change::consent_declared(customer), now)
                 .await?;
-            Ok(consent)
+            Ok::<_, Error>(consent)
         })
-        .await
+        .await?;
+    app.undone.note(caller.store);
+    Ok(consent)
 }

@@ -1,7 +1,9 @@
-use kernel::{AccountId, CustomerId, StoreId, Timestamp};
+use kernel::{AccountId, ChannelId, CustomerId, StoreId, Timestamp};
+use ledger::leaf::Salt;
 use sql::{FromRow, ReadTx, Result, Row, Value, WriteTx};
 
 use super::model::{Categories, Category, Consent, Declaration, Source};
+use crate::ledger::model::Pending;
 
 /// What is in force for a customer; `None` when there is no such customer.
 ///
@@ -49,6 +51,111 @@ pub async fn append(
     .execute()
     .await?;
     Ok(())
+}
+
+/// Whether a declaration of the store waits for the ledger.
+pub async fn has_pending(tx: &mut ReadTx, store: StoreId) -> Result<bool> {
+    let found: Option<(i64,)> = tx
+        .query(
+            "SELECT sequence FROM consent_declaration WHERE store_id = $1 AND leaf IS NULL
+             ORDER BY declared_at LIMIT 1",
+        )
+        .bind(store)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Some declarations that wait for the ledger, the oldest first, held until the transaction ends. One that somebody
+/// else holds, as its customer is being deleted, is left for the next time: nobody is waited for.
+pub async fn pending(tx: &mut WriteTx, store: StoreId, limit: i64) -> Result<Vec<Pending>> {
+    let skip_locked = tx.skip_locked();
+    tx.query(
+        "SELECT customer_id, sequence, allow, deny, declared_at, source, declared_by, channel_id, locale,
+                policy_sha256, detached
+         FROM consent_declaration WHERE store_id = $1 AND leaf IS NULL ORDER BY declared_at LIMIT $2",
+    )
+    .bind(store)
+    .bind(limit)
+    .push(skip_locked)
+    .fetch_all()
+    .await
+}
+
+/// This declaration has its place in the ledger now. Where the customer is gone, nothing is left of it here.
+pub async fn sequenced(
+    tx: &mut WriteTx,
+    store: StoreId,
+    declared: &Pending,
+    leaf: i64,
+    salt: &Salt,
+) -> Result<()> {
+    if declared.detached {
+        tx.query(
+            "DELETE FROM consent_declaration
+             WHERE store_id = $1 AND customer_id = $2 AND sequence = $3",
+        )
+        .bind(store)
+        .bind(declared.customer)
+        .bind(declared.sequence)
+        .execute()
+        .await?;
+        return Ok(());
+    }
+    tx.query(
+        "UPDATE consent_declaration SET leaf = $4, salt = $5
+         WHERE store_id = $1 AND customer_id = $2 AND sequence = $3",
+    )
+    .bind(store)
+    .bind(declared.customer)
+    .bind(declared.sequence)
+    .bind(leaf)
+    .bind(salt.bytes().as_slice())
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Cut the link between customers that are going and what they declared: what the ledger has is deleted here, with
+/// what would open it there; what it has not yet is deleted as soon as it has it.
+pub async fn detach(tx: &mut WriteTx, store: StoreId, customers: &[CustomerId]) -> Result<()> {
+    // This holds them all, and waits for a sequencer that has some of them in hand.
+    tx.query(
+        "UPDATE consent_declaration SET detached = TRUE WHERE store_id = $1 AND customer_id IN ",
+    )
+    .bind(store)
+    .push_list(customers.iter().copied())
+    .execute()
+    .await?;
+    tx.query(
+        "DELETE FROM consent_declaration
+         WHERE store_id = $1 AND leaf IS NOT NULL AND customer_id IN ",
+    )
+    .bind(store)
+    .push_list(customers.iter().copied())
+    .execute()
+    .await?;
+    Ok(())
+}
+
+impl FromRow for Pending {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let declaration = Declaration::new(row.get("allow")?, row.get("deny")?)
+            .map_err(|error| sql::Error::column("deny", error))?;
+        let channel: ChannelId = row.get("channel_id")?;
+        Ok(Self {
+            customer: row.get("customer_id")?,
+            sequence: row.get("sequence")?,
+            declaration,
+            declared_at: row.get("declared_at")?,
+            source: row.get("source")?,
+            declared_by: row.get("declared_by")?,
+            channel: (channel != ChannelId(0)).then_some(channel),
+            locale: row.get("locale")?,
+            policy_sha256: row.get("policy_sha256")?,
+            detached: row.get("detached")?,
+        })
+    }
 }
 
 impl FromRow for Consent {

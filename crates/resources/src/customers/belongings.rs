@@ -15,6 +15,7 @@ use crate::{
         within::{Answers, Outcome},
     },
     attribute_values::{self, model::Embedded as Values},
+    consent,
     form_fields::{
         model::{Answer, Entry, Owner, Said},
         within as form_fields,
@@ -170,6 +171,7 @@ pub async fn change<'d>(
 /// Delete what belongs to customers that are about to go. Their going is told; that of their belongings follows
 /// from it.
 pub async fn forget(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Result<()> {
+    consent::rows::detach(tx, store, ids).await?;
     form_fields::forget_customers(tx, store, ids).await?;
     attribute_values::rows::delete_of_customers(tx, store, ids).await?;
     metafields::rows::delete_of_customers(tx, store, ids).await?;

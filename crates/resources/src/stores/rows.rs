@@ -16,6 +16,22 @@ pub const HELD: &[Held] = &[
             (SELECT name FROM counter WHERE store_id = $1 ORDER BY name LIMIT $2)",
     },
     Held {
+        table: "ledger",
+        delete_some: "DELETE FROM ledger WHERE store_id = $1 AND store_id IN
+            (SELECT store_id FROM ledger WHERE store_id = $1 LIMIT $2)",
+    },
+    Held {
+        table: "ledger_leaf",
+        delete_some: "DELETE FROM ledger_leaf WHERE store_id = $1 AND leaf IN
+            (SELECT leaf FROM ledger_leaf WHERE store_id = $1 ORDER BY leaf LIMIT $2)",
+    },
+    Held {
+        table: "ledger_tile",
+        delete_some: "DELETE FROM ledger_tile WHERE store_id = $1 AND (level, number) IN
+            (SELECT level, number FROM ledger_tile WHERE store_id = $1
+             ORDER BY level, number LIMIT $2)",
+    },
+    Held {
         table: "customer",
         delete_some: "DELETE FROM customer WHERE store_id = $1 AND customer_id IN
             (SELECT customer_id FROM customer WHERE store_id = $1 ORDER BY customer_id LIMIT $2)",

@@ -21,6 +21,7 @@ mod form_fields_of_customers;
 mod groups;
 mod headers;
 mod instruments;
+mod ledger;
 mod limits;
 mod metafields;
 mod odd;

@@ -45,7 +45,7 @@ pub(crate) async fn race(
     answers
 }
 
-fn won(answers: &[Answer]) -> usize {
+pub(crate) fn won(answers: &[Answer]) -> usize {
     answers.iter().filter(|answer| matches!(answer.status, 200 | 201)).count()
 }
 

@@ -1,0 +1,137 @@
+use kernel::{StoreId, Timestamp};
+use ledger::tree::Place;
+use sql::{FromRow, ReadTx, Result, Row, WriteTx};
+
+use super::model::Head;
+
+/// Begin the ledger of a store.
+pub async fn open(tx: &mut WriteTx, store: StoreId, store_hash: &str) -> Result<()> {
+    tx.query(
+        "INSERT INTO ledger (store_id, store_hash, size, checkpoint, signed_at)
+         VALUES ($1, $2, 0, '', 0)",
+    )
+    .bind(store)
+    .bind(store_hash)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// The head of a store's tree; `None` when there is no such store.
+pub async fn head(tx: &mut ReadTx, store: StoreId) -> Result<Option<Head>> {
+    tx.query(SELECT).push("WHERE store_id = $1").bind(store).fetch_optional().await
+}
+
+/// The same, held until the transaction ends: nobody else appends meanwhile.
+pub async fn hold(tx: &mut WriteTx, store: StoreId) -> Result<Option<Head>> {
+    let for_update = tx.for_update();
+    let query = tx.query(SELECT).push("WHERE store_id = $1").bind(store);
+    query.push(for_update).fetch_optional().await
+}
+
+/// Write the head anew. The caller holds it.
+pub async fn advance(tx: &mut WriteTx, store: StoreId, head: &Head) -> Result<()> {
+    tx.query("UPDATE ledger SET size = $2, checkpoint = $3, signed_at = $4 WHERE store_id = $1")
+        .bind(store)
+        .bind(head.size)
+        .bind(head.checkpoint.as_str())
+        .bind(head.signed_at)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Add a leaf. The caller holds the head.
+pub async fn insert_leaf(tx: &mut WriteTx, store: StoreId, leaf: i64, json: &str) -> Result<()> {
+    tx.query("INSERT INTO ledger_leaf (store_id, leaf, json) VALUES ($1, $2, $3)")
+        .bind(store)
+        .bind(leaf)
+        .bind(json)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Some leaves, from this one on.
+pub async fn leaves(
+    tx: &mut ReadTx,
+    store: StoreId,
+    from: i64,
+    limit: i64,
+) -> Result<Vec<(i64, String)>> {
+    let leaves: Vec<Kept> = tx
+        .query(
+            "SELECT leaf, json FROM ledger_leaf WHERE store_id = $1 AND leaf >= $2
+             ORDER BY leaf LIMIT $3",
+        )
+        .bind(store)
+        .bind(from)
+        .bind(limit)
+        .fetch_all()
+        .await?;
+    Ok(leaves.into_iter().map(|Kept(leaf, json)| (leaf, json)).collect())
+}
+
+/// Those of these tiles that there are.
+pub async fn tiles(
+    tx: &mut ReadTx,
+    store: StoreId,
+    places: &[Place],
+) -> Result<Vec<(Place, Vec<u8>)>> {
+    let mut tiles = Vec::with_capacity(places.len());
+    for place in places {
+        let hashes: Option<(Vec<u8>,)> = tx
+            .query(
+                "SELECT hashes FROM ledger_tile
+                 WHERE store_id = $1 AND level = $2 AND number = $3",
+            )
+            .bind(store)
+            .bind(i64::from(place.level))
+            .bind(number(*place))
+            .fetch_optional()
+            .await?;
+        tiles.extend(hashes.map(|(hashes,)| (*place, hashes)));
+    }
+    Ok(tiles)
+}
+
+/// Write a tile, new or longer than it was. The caller holds the head.
+pub async fn put_tile(tx: &mut WriteTx, store: StoreId, place: Place, hashes: &[u8]) -> Result<()> {
+    tx.query(
+        "INSERT INTO ledger_tile (store_id, level, number, hashes) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (store_id, level, number) DO UPDATE SET hashes = excluded.hashes",
+    )
+    .bind(store)
+    .bind(i64::from(place.level))
+    .bind(number(place))
+    .bind(hashes)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+fn number(place: Place) -> i64 {
+    i64::try_from(place.number).unwrap_or(i64::MAX)
+}
+
+/// What a [`Head`] is read from; every use goes on with `WHERE store_id = $1`.
+const SELECT: &str = "SELECT store_hash, size, checkpoint, signed_at FROM ledger ";
+
+impl FromRow for Head {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            store_hash: row.get("store_hash")?,
+            size: row.get("size")?,
+            checkpoint: row.get("checkpoint")?,
+            signed_at: row.get::<Timestamp>("signed_at")?,
+        })
+    }
+}
+
+struct Kept(i64, String);
+
+impl FromRow for Kept {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("leaf")?, row.get("json")?))
+    }
+}
