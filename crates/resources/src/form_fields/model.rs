@@ -122,6 +122,18 @@ impl Definition {
         faults.or(Self { object, name, kind, required, choices })
     }
 
+    /// A definition as it was kept: it was checked when it was made.
+    #[must_use]
+    pub fn kept(
+        object: Object,
+        name: String,
+        kind: Kind,
+        required: bool,
+        choices: Vec<String>,
+    ) -> Self {
+        Self { object, name, kind, required, choices }
+    }
+
     #[must_use]
     pub fn object(&self) -> Object {
         self.object

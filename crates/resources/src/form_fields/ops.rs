@@ -7,7 +7,8 @@ use sql::{ReadTx, WriteTx};
 use super::{
     filter::{Filter, Part},
     model::{Answer, Definition, Entry, Field, MOST_FIELDS, Owner, Said, Target, Value},
-    rows, within,
+    rows::{self, Label},
+    within,
 };
 use crate::{
     addresses::{self, model::Address},
@@ -117,7 +118,7 @@ async fn define_in(
     let store = caller.store;
     hold_definitions(tx, store).await?;
     let known: Vec<FormFieldId> =
-        rows::fields(tx, store).await?.into_iter().map(|field| field.id).collect();
+        rows::labels(tx, store).await?.into_iter().map(|label| label.id).collect();
     // Who sets values holds theirs: a definition does not change under a value.
     let mut fields = rows::lock(tx, store, &known).await?;
     let mut defined = Vec::new();
@@ -203,12 +204,12 @@ async fn list_in(
     part: Part,
     limit: i64,
 ) -> Result<Listing> {
-    let fields = rows::fields(tx, store).await?;
-    let is_meant = |field: &&Field| {
-        filter.name.as_ref().is_none_or(|name| name == field.definition.name())
-            && filter.kind.is_none_or(|kind| kind == field.definition.kind())
+    let fields = rows::labels(tx, store).await?;
+    let is_meant = |label: &&Label| {
+        filter.name.as_ref().is_none_or(|name| *name == label.name)
+            && filter.kind.is_none_or(|kind| kind == label.kind)
     };
-    let meant: Vec<&Field> = fields.iter().filter(is_meant).collect();
+    let meant: Vec<&Label> = fields.iter().filter(is_meant).collect();
     // Values that are still being removed are of no field any more.
     let narrows = meant.len() < fields.len() || !rows::removed(tx, store).await?.is_empty();
     let ids: Vec<FormFieldId> = meant.iter().map(|field| field.id).collect();

@@ -9,7 +9,7 @@ use sql::{ReadTx, WriteTx};
 use super::{
     filter::Place,
     model::{Answer, Entry, Field, Object, Owner, Value},
-    rows::{self, Raw},
+    rows::{self, Label, Raw},
 };
 use crate::counters::rows::{self as counters, Counter};
 
@@ -52,13 +52,15 @@ pub async fn understood(tx: &mut ReadTx, store: StoreId, raw: Vec<Raw>) -> Resul
     if raw.is_empty() {
         return Ok(Vec::new());
     }
-    let fields = rows::fields(tx, store).await?;
-    let fields: BTreeMap<FormFieldId, &Field> =
-        fields.iter().map(|field| (field.id, field)).collect();
+    let named: BTreeSet<FormFieldId> = raw.iter().map(|raw| raw.place.field).collect();
+    let named: Vec<FormFieldId> = named.into_iter().collect();
+    let labels = rows::labels_of(tx, store, &named).await?;
+    let labels: BTreeMap<FormFieldId, Label> =
+        labels.into_iter().map(|label| (label.id, label)).collect();
     let understand = |Raw { place, owner, text }| {
-        let definition = &fields.get(&place.field)?.definition;
-        let value = Value::from_column(definition.kind(), text);
-        Some(Answer { place, owner, name: definition.name().to_owned(), value })
+        let label = labels.get(&place.field)?;
+        let value = Value::from_column(label.kind, text);
+        Some(Answer { place, owner, name: label.name.clone(), value })
     };
     Ok(raw.into_iter().filter_map(understand).collect())
 }
@@ -146,10 +148,9 @@ async fn held(
 ) -> Result<BTreeMap<(Object, String), Field>> {
     let named: BTreeSet<(Object, &str)> =
         entries.iter().map(|entry| (entry.owner.object(), entry.said.name.as_str())).collect();
-    let known = rows::fields(tx, store).await?;
-    let is_named =
-        |field: &&Field| named.contains(&(field.definition.object(), field.definition.name()));
-    let ids: Vec<FormFieldId> = known.iter().filter(is_named).map(|field| field.id).collect();
+    let known = rows::labels(tx, store).await?;
+    let is_named = |label: &&Label| named.contains(&(label.object, label.name.as_str()));
+    let ids: Vec<FormFieldId> = known.iter().filter(is_named).map(|label| label.id).collect();
     // Read again: meanwhile one may have been removed, or may have other choices.
     let fields = rows::lock(tx, store, &ids).await?;
     let by_name =
