@@ -210,6 +210,16 @@ impl Object {
             Self::Address => "address",
         }
     }
+
+    /// Bytes that the values of one owner may have together, each with the name of its field: a page shows 250
+    /// customers, with ten addresses each.
+    #[must_use]
+    pub fn most_of_values(self) -> usize {
+        match self {
+            Self::Customer => 64 * 1024,
+            Self::Address => 16 * 1024,
+        }
+    }
 }
 
 impl Kind {

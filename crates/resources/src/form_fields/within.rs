@@ -75,9 +75,11 @@ pub async fn set(
     if entries.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let fields = held(tx, store, entries).await?;
+    let labels = rows::labels(tx, store).await?;
+    let fields = held(tx, store, &labels, entries).await?;
     let wanted = judged(&fields, entries)?;
     let kept = kept(tx, store, &wanted).await?;
+    refuse_too_much(&sizes(&labels, &kept, &wanted), entries)?;
     let mut different = BTreeSet::new();
     let mut tally: BTreeMap<FormFieldId, i64> = BTreeMap::new();
     let mut changes = Vec::new();
@@ -140,17 +142,17 @@ async fn discounted(
     Ok(any)
 }
 
-/// The fields that are named, held until the transaction ends.
+/// Those of these fields that are named, held until the transaction ends.
 async fn held(
     tx: &mut WriteTx,
     store: StoreId,
+    labels: &[Label],
     entries: &[Entry<'_>],
 ) -> Result<BTreeMap<(Object, String), Field>> {
     let named: BTreeSet<(Object, &str)> =
         entries.iter().map(|entry| (entry.owner.object(), entry.said.name.as_str())).collect();
-    let known = rows::labels(tx, store).await?;
     let is_named = |label: &&Label| named.contains(&(label.object, label.name.as_str()));
-    let ids: Vec<FormFieldId> = known.iter().filter(is_named).map(|label| label.id).collect();
+    let ids: Vec<FormFieldId> = labels.iter().filter(is_named).map(|label| label.id).collect();
     // Read again: meanwhile one may have been removed, or may have other choices.
     let fields = rows::lock(tx, store, &ids).await?;
     let by_name =
@@ -186,17 +188,16 @@ fn judged(fields: &BTreeMap<(Object, String), Field>, entries: &[Entry<'_>]) -> 
     faults.or(wanted)
 }
 
-/// What the owners have now, by field.
-async fn kept(
-    tx: &mut WriteTx,
-    store: StoreId,
-    wanted: &Wanted,
-) -> Result<BTreeMap<Owner, BTreeMap<FormFieldId, Raw>>> {
+/// What owners have, by field.
+type Kept = BTreeMap<Owner, BTreeMap<FormFieldId, Raw>>;
+
+/// What the owners have now.
+async fn kept(tx: &mut WriteTx, store: StoreId, wanted: &Wanted) -> Result<Kept> {
     let owners: BTreeSet<Owner> = wanted.keys().map(|(owner, _)| *owner).collect();
     let customers: Vec<CustomerId> =
         owners.iter().filter(|owner| owner.address.is_none()).map(|owner| owner.customer).collect();
     let addresses: Vec<AddressId> = owners.iter().filter_map(|owner| owner.address).collect();
-    let mut kept: BTreeMap<Owner, BTreeMap<FormFieldId, Raw>> = BTreeMap::new();
+    let mut kept = Kept::new();
     let mut raw = Vec::new();
     if !customers.is_empty() {
         raw = rows::of_customers(tx, store, &customers).await?;
@@ -208,6 +209,41 @@ async fn kept(
         kept.entry(raw.owner).or_default().insert(raw.place.field, raw);
     }
     Ok(kept)
+}
+
+/// How many bytes the values of each owner are, and would be, each with the name of its field.
+fn sizes(labels: &[Label], kept: &Kept, wanted: &Wanted) -> BTreeMap<Owner, (usize, usize)> {
+    let names: BTreeMap<FormFieldId, usize> =
+        labels.iter().map(|label| (label.id, label.name.len())).collect();
+    // Values of a field that has been removed are none any more.
+    let size = |field: &FormFieldId, text: &str| names.get(field).map_or(0, |it| it + text.len());
+    let mut sizes: BTreeMap<Owner, (usize, usize)> = BTreeMap::new();
+    for (owner, answers) in kept {
+        let all: usize = answers.iter().map(|(field, raw)| size(field, &raw.text)).sum();
+        sizes.insert(*owner, (all, all));
+    }
+    for ((owner, field), value) in wanted {
+        let (_, after) = sizes.entry(*owner).or_default();
+        let before = kept.get(owner).and_then(|answers| answers.get(field));
+        *after -= before.map_or(0, |raw| size(field, &raw.text));
+        *after += value.as_ref().map_or(0, |value| size(field, &value.to_column()));
+    }
+    sizes
+}
+
+/// Refuse what makes the values of an owner more than they may be together. Where they are more already, as of
+/// the time before there was a bound, they may become fewer.
+fn refuse_too_much(sizes: &BTreeMap<Owner, (usize, usize)>, entries: &[Entry<'_>]) -> Result<()> {
+    let is_too_much = |entry: &&Entry<'_>| {
+        let (before, after) = sizes[&entry.owner];
+        after > entry.owner.object().most_of_values().max(before)
+    };
+    let Some(entry) = entries.iter().find(is_too_much) else { return Ok(()) };
+    let object = entry.owner.object();
+    let (name, most) = (object.name(), object.most_of_values());
+    let rule =
+        format!("the values of one {name} with their names are at most {most} bytes together");
+    Err(Error::invalid(format!("{}.value", entry.path), rule))
 }
 
 /// Give a session to each owner that has none.
