@@ -1,6 +1,8 @@
 //! Credentials, the lock that follows failures, and passwords that other systems hashed.
 
+use kernel::StoreId;
 use resources::customers::rows::exchange_password;
+use rest::{labour::QUEUE, turns::MOST_OF_STORE};
 use serde_json::{Value, json};
 use testkit::{Answer, Service, at_once, on_each_engine};
 
@@ -239,6 +241,43 @@ on_each_engine! {
             assert_eq!(let_in, 5, "{email}");
         }
         counted(&service).await;
+    }
+
+    async fn what_an_overloaded_server_refuses_is_nobodys_failure(service: Service) {
+        with_a_customer(&service).await;
+        let full: Vec<_> = (0..QUEUE).map(|_| service.app().labour.queue().unwrap()).collect();
+        for email in ["ada@example.com", "nobody@example.com"] {
+            let refused = tried(&service, email, "wrong").await;
+            refused.refused(503, "Service Unavailable", &json!({}));
+        }
+        for path in [V2, "/v2/customers/99/validate"] {
+            let refused = service.post("modify", path, json!({"password": "wrong"})).await;
+            refused.declined(503, "The service is unavailable.");
+        }
+        assert_eq!(remembered(&service).await, 0);
+        drop(full);
+        tried(&service, "ada@example.com", RIGHT).await.is_just(r#"{"is_valid":true,"customer_id":1}"#);
+        counted(&service).await;
+    }
+
+    async fn a_store_whose_sign_ins_pile_up_waits_and_another_does_not(service: Service) {
+        with_a_customer(&service).await;
+        let store = StoreId(service.number("SELECT store_id FROM store WHERE hash = 'acme'").await);
+        let mut turns = Vec::new();
+        for n in 0..MOST_OF_STORE {
+            let mut digest = [0; 32];
+            digest[..8].copy_from_slice(&n.to_be_bytes());
+            turns.push(service.app().turns.take(store, digest).await.unwrap());
+        }
+        let refused = tried(&service, "ada@example.com", RIGHT).await;
+        refused.refused(429, "Too many requests", &json!({}));
+        assert_eq!(refused.header("x-retry-after"), "1");
+        assert_eq!(remembered(&service).await, 0);
+        let theirs = "/stores/zenith/v3/customers/validate-credentials";
+        let body = json!({"email": "ada@example.com", "password": RIGHT});
+        service.post("other", theirs, body).await.is_just(r#"{"is_valid":false}"#);
+        turns.pop();
+        tried(&service, "ada@example.com", RIGHT).await.is_just(r#"{"is_valid":true,"customer_id":1}"#);
     }
 
     async fn many_who_are_right_at_once_are_all_let_in(service: Service) {
