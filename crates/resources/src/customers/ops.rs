@@ -21,7 +21,7 @@ use crate::{
     },
     instruments, memberships, metafields,
     outbox::{self, model::Event},
-    segments, settings, shopper_profiles, wishlists,
+    segments, settings, shopper_profiles, sign_in, wishlists,
 };
 
 /// What a request says of a customer and of what belongs to it.
@@ -483,13 +483,14 @@ async fn delete_in(
     form_fields::forget_customers(tx, caller.store, ids).await?;
     attribute_values::rows::delete_of_customers(tx, caller.store, ids).await?;
     metafields::rows::delete_of_customers(tx, caller.store, ids).await?;
-    let gone = rows::delete(tx, caller.store, ids).await?;
+    let (gone, email_keys) = rows::delete(tx, caller.store, ids).await?;
     addresses::ops::forget_in(tx, caller.store, &gone).await?;
     instruments::rows::delete_of(tx, caller.store, &gone).await?;
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
     delete_wishlists(tx, caller.store, &gone).await?;
     delete_profiles(tx, caller.store, &gone).await?;
+    sign_in::within::forget(tx, caller.store, &email_keys).await?;
     for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {
         outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerDeleted(*id), now)
             .await?;

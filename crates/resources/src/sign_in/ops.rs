@@ -1,11 +1,10 @@
 use kernel::{CustomerId, Error, Result, StoreId, Timestamp, fold, hex};
 use rest::{App, Caller, labour::Queued};
-use sha2::{Digest as _, Sha256};
 use sql::{ReadTx, WriteTx};
 
 use super::{
-    model::{Account, Attempts, MOST_KEPT, Place, Wait},
-    rows,
+    model::{Account, Attempts, MOST_KEPT, Place, Wait, digest},
+    rows, within,
 };
 use crate::{
     audit::{self, model::Change},
@@ -70,7 +69,7 @@ async fn attempt(
     whom: Whom,
     password: Password,
 ) -> Result<Option<CustomerId>> {
-    let digest = subject(caller.store, email_key);
+    let digest = digest(caller.store, email_key);
     let subject = hex(&digest);
     let _turn = app.turns.take(caller.store, digest).await?;
     let queued = app.labour.queue()?;
@@ -139,18 +138,14 @@ async fn check(
     let audit_id = app.event_ids.next(now);
     app.db
         .write(async |tx| {
-            let held = counters::hold(tx, caller.store, Counter::SignIn).await?;
-            held.ok_or(Error::NotFound("store"))?;
-            if rows::delete(tx, caller.store, subject).await? {
-                counters::discount(tx, caller.store, Counter::SignIn, 1).await?;
-            }
+            // The customer before the counter, as who deletes one takes them.
             if let Some(hash) = &rehashed
                 && customers::rows::exchange_password(tx, caller.store, id, &kept, hash).await?
             {
                 let change = Change::password_rehashed(id);
                 audit::rows::record(tx, caller, audit_id, &change, now).await?;
             }
-            Ok::<_, Error>(())
+            within::forget_subjects(tx, caller.store, &[subject.to_owned()]).await
         })
         .await?;
     Ok(Some(id))
@@ -190,14 +185,6 @@ async fn make_room(tx: &mut WriteTx, store: StoreId, now: Timestamp) -> Result<(
         counters::discount(tx, store, Counter::SignIn, gone).await?;
     }
     Ok(())
-}
-
-/// Whom an attempt is for: a digest, so that no address is kept of those who are no customers. Whoever has the
-/// database and a list of addresses can still tell which of them are in it.
-fn subject(store: StoreId, email_key: &str) -> [u8; 32] {
-    let digest =
-        Sha256::new().chain_update(b"custodia sign-in\0").chain_update(store.0.to_be_bytes());
-    digest.chain_update(email_key.as_bytes()).finalize().into()
 }
 
 fn too_soon(Wait(seconds): Wait) -> Error {
