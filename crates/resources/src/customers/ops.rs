@@ -16,7 +16,7 @@ use crate::{
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     form_fields::{
-        model::{Answer, Entry, Owner, Said},
+        model::{Answer, Difference, Entry, Owner, Said},
         within as form_fields,
     },
     instruments, memberships, metafields,
@@ -197,7 +197,8 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
 /// Change customers: all of them, or none. What they are afterwards, in the order asked.
 ///
 /// Changes are judged by what they come to: two customers of one batch may swap their addresses. A change
-/// of nothing makes no event and leaves `date_modified` (ruling 9).
+/// of nothing makes no event and leaves `date_modified` (ruling 9); one of form fields' values alone makes one only
+/// where a field had none (published).
 pub async fn update(
     app: &App,
     caller: &Caller,
@@ -446,7 +447,8 @@ async fn update_in(
     refuse_clashes_among(tx, caller.store, moved, &customers).await?;
     let rows = changes.iter().map(|(id, draft)| (*id, draft));
     let entries: Vec<Entry<'_>> = own_form_fields(rows).collect();
-    for owner in form_fields::set(tx, caller.store, &entries).await? {
+    let answered = form_fields::set(tx, caller.store, &entries).await?;
+    for owner in answered.keys() {
         differing.entry(owner.customer).or_default().insert("form_fields");
     }
     let numbered = numbers.rows.iter().zip(&numbers.access);
@@ -455,8 +457,12 @@ async fn update_in(
         // A clock that is behind must not hide the change from those who ask what is newer.
         customer.modified_at = now.max(customer.modified_at);
         rows::update(tx, caller.store, customer).await?;
-        outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerUpdated(*id), now)
-            .await?;
+        // Published: of values of form fields it is told when they are first entered, and not when they change.
+        let entered = answered.get(&Owner::customer(*id)) == Some(&Difference::Entered);
+        if entered || fields.iter().any(|field| *field != "form_fields") {
+            let event = Event::CustomerUpdated(*id);
+            outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
+        }
         if fields.contains("channel_ids") {
             let event = access_updated(customer);
             outbox::rows::publish(tx, caller.store, *access_id, event, now).await?;

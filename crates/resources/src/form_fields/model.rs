@@ -93,6 +93,15 @@ pub struct Entry<'s> {
     pub path: String,
 }
 
+/// How an owner's values came to be others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Difference {
+    /// Those that there were have changed, or are gone.
+    Changed,
+    /// A field that had none has one now.
+    Entered,
+}
+
 /// A value that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {

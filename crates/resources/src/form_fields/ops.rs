@@ -6,7 +6,9 @@ use sql::{ReadTx, WriteTx};
 
 use super::{
     filter::{Filter, Part},
-    model::{Answer, Definition, Entry, Field, MOST_FIELDS, Owner, Said, Target, Value},
+    model::{
+        Answer, Definition, Difference, Entry, Field, MOST_FIELDS, Owner, Said, Target, Value,
+    },
     rows::{self, Label},
     within,
 };
@@ -93,7 +95,8 @@ pub async fn list(
 /// Set values: all of them, or none. What each of them is afterwards.
 ///
 /// It is a change of the customer, or of the address, once however many values differ; where none does, it is
-/// none (ruling 9).
+/// none (ruling 9). An event tells of the address, and of the customer where a field had no value before
+/// (published).
 pub async fn set(
     app: &App,
     caller: &Caller,
@@ -256,18 +259,22 @@ async fn set_in(
         entries.push(Entry { owner, said, row, path: row.to_string() });
     }
     let changed = within::set(tx, caller.store, &entries).await?;
-    for (owner, (event_id, audit_id)) in changed.iter().zip(numbers) {
+    for ((owner, how), (event_id, audit_id)) in changed.iter().zip(numbers) {
         let (event, change) = if let Some(address) = owner.address {
             let event = Event::AddressUpdated(owner.customer, address);
-            (event, Change::address_updated(address, &["form_fields"]))
+            (Some(event), Change::address_updated(address, &["form_fields"]))
         } else {
             let customer = customers.get_mut(&owner.customer).expect("every owner is held");
             customer.modified_at = now.max(customer.modified_at);
             customers::rows::update(tx, caller.store, customer).await?;
             let change = Change::customer_updated(customer.id, &["form_fields"]);
-            (Event::CustomerUpdated(customer.id), change)
+            // Published: told when values are first entered, and not when they change.
+            let event = Event::CustomerUpdated(customer.id);
+            ((*how == Difference::Entered).then_some(event), change)
         };
-        outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
+        if let Some(event) = event {
+            outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
+        }
         audit::rows::record(tx, caller, *audit_id, &change, now).await?;
     }
     let owners: Vec<Owner> = entries.iter().map(|entry| entry.owner).collect();

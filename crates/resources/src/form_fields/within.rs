@@ -8,7 +8,7 @@ use sql::{ReadTx, WriteTx};
 
 use super::{
     filter::Place,
-    model::{Answer, Entry, Field, Object, Owner, Value},
+    model::{Answer, Difference, Entry, Field, Object, Owner, Value},
     rows::{self, Label, Raw},
 };
 use crate::counters::rows::{self as counters, Counter};
@@ -65,29 +65,31 @@ pub async fn understood(tx: &mut ReadTx, store: StoreId, raw: Vec<Raw>) -> Resul
     Ok(raw.into_iter().filter_map(understand).collect())
 }
 
-/// Set values, all or none; whose there are other values now. Of several rows of a request only the first at
+/// Set values, all or none; whose there are other values now, and how so. Of several rows of a request only the first at
 /// fault is told; where one field is named twice, the later word counts.
 pub async fn set(
     tx: &mut WriteTx,
     store: StoreId,
     entries: &[Entry<'_>],
-) -> Result<BTreeSet<Owner>> {
+) -> Result<BTreeMap<Owner, Difference>> {
     if entries.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(BTreeMap::new());
     }
     let labels = rows::labels(tx, store).await?;
     let fields = held(tx, store, &labels, entries).await?;
     let wanted = judged(&fields, entries)?;
     let kept = kept(tx, store, &wanted).await?;
     refuse_too_much(&sizes(&labels, &kept, &wanted), entries)?;
-    let mut different = BTreeSet::new();
+    let mut different: BTreeMap<Owner, Difference> = BTreeMap::new();
     let mut tally: BTreeMap<FormFieldId, i64> = BTreeMap::new();
     let mut changes = Vec::new();
     for ((owner, field), value) in wanted {
         let text = value.as_ref().map(Value::to_column);
         let before = kept.get(&owner).and_then(|answers| answers.get(&field));
         if before.map(|raw| &raw.text) != text.as_ref() {
-            different.insert(owner);
+            let how = if before.is_none() { Difference::Entered } else { Difference::Changed };
+            let known = different.entry(owner).or_insert(how);
+            *known = how.max(*known);
             *tally.entry(field).or_default() +=
                 i64::from(text.is_some()) - i64::from(before.is_some());
             changes.push((owner, field, text));
@@ -100,7 +102,7 @@ pub async fn set(
     for (field, more) in tally.into_iter().filter(|(_, more)| *more != 0) {
         rows::count(tx, store, field, more).await?;
     }
-    open_sessions(tx, store, &different, &mut sessions).await?;
+    open_sessions(tx, store, different.keys(), &mut sessions).await?;
     for (owner, field, text) in changes {
         let place = Place { session: sessions[&owner], field };
         match text {
@@ -250,11 +252,10 @@ fn refuse_too_much(sizes: &BTreeMap<Owner, (usize, usize)>, entries: &[Entry<'_>
 async fn open_sessions(
     tx: &mut WriteTx,
     store: StoreId,
-    owners: &BTreeSet<Owner>,
+    owners: impl Iterator<Item = &Owner>,
     sessions: &mut BTreeMap<Owner, i64>,
 ) -> Result<()> {
-    let new: Vec<Owner> =
-        owners.iter().filter(|owner| !sessions.contains_key(owner)).copied().collect();
+    let new: Vec<Owner> = owners.filter(|owner| !sessions.contains_key(owner)).copied().collect();
     if new.is_empty() {
         return Ok(());
     }

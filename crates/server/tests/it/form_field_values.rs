@@ -279,6 +279,39 @@ on_each_engine! {
         assert_eq!(service.dump().await, before);
     }
 
+    async fn a_customers_first_values_are_told_and_no_change_of_them(service: Service) {
+        with_a_form(&service).await;
+        set(&service, json!([value(1, "Sales Rep", "x"), value(2, "Sales Rep", "x")])).await;
+        let changed = json!([value(1, "Sales Rep", "y"), value(2, "Sales Rep", "")]);
+        let in_customers = json!([{"id": 1, "form_fields": [{"name": "Sales Rep", "value": "z"}]}]);
+        for (at, (path, rows)) in [(VALUES, changed), ("/v3/customers", in_customers)].into_iter().enumerate() {
+            let events = service.events().await;
+            let seconds = 60 * (i64::try_from(at).unwrap() + 1);
+            service.set_seconds(seconds);
+            assert_eq!(service.put("modify", path, rows).await.status, 200);
+            assert_eq!(service.events().await, events, "{path}");
+            assert_eq!(service.audit().await.last().unwrap().split_once(' ').unwrap().0, "customer.updated");
+            let row = service.get("read", "/v3/customers?id:in=1").await.json()["data"][0].clone();
+            assert_eq!(row["date_modified"], format!("2024-06-01T12:0{}:00Z", at + 1));
+        }
+        // A value where there was none, beside one that changes; and a change of something else beside.
+        let told = r#"store/customer/updated {"type":"customer","id":1}"#;
+        let heard = "How did you hear about us?";
+        let rows = [
+            (VALUES, json!([value(1, "Sales Rep", "a"), value(1, heard, "Email")])),
+            ("/v3/customers", json!([{"id": 1, "company": "X", "form_fields": [{"name": heard, "value": "Other"}]}])),
+        ];
+        for (path, rows) in rows {
+            let events = service.events().await.len();
+            assert_eq!(service.put("modify", path, rows).await.status, 200);
+            assert_eq!(service.events().await[events..], [told], "{path}");
+        }
+        let events = service.events().await.len();
+        let rows = json!([{"id": 2, "form_fields": [{"name": "Sales Rep", "value": "again"}]}]);
+        assert_eq!(service.put("modify", "/v3/customers", rows).await.status, 200);
+        assert_eq!(service.events().await.len(), events + 1);
+    }
+
     async fn a_field_that_is_required_is_not_demanded(service: Service) {
         defined(&service, json!([{"name": "a", "type": "text", "required": true}, {"name": "b", "type": "text"}])).await;
         service.crowd(1).await;
