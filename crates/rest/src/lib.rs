@@ -6,12 +6,12 @@ mod admit;
 mod answer;
 mod app;
 mod body;
-mod labour;
 mod query;
 mod routes;
-mod turns;
 
 pub mod json;
+pub mod labour;
+pub mod turns;
 pub mod v2;
 pub mod v3;
 

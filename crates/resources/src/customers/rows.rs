@@ -361,22 +361,30 @@ pub async fn exchange_password(
     Ok(changed > 0)
 }
 
-/// Remove those of these customers that there are; their ids, ascending.
+/// Remove those of these customers that there are; their ids, ascending, and their addresses' keys.
 pub async fn delete(
     tx: &mut WriteTx,
     store: StoreId,
     ids: &[CustomerId],
-) -> Result<Vec<CustomerId>> {
-    let gone: Vec<(CustomerId,)> = tx
+) -> Result<(Vec<CustomerId>, BTreeSet<String>)> {
+    let gone: Vec<Gone> = tx
         .query("DELETE FROM customer WHERE store_id = $1 AND customer_id IN ")
         .bind(store)
         .push_list(ids.iter().copied())
-        .push(" RETURNING customer_id")
+        .push(" RETURNING customer_id, email_key")
         .fetch_all()
         .await?;
-    let mut gone: Vec<CustomerId> = gone.into_iter().map(|(id,)| id).collect();
-    gone.sort_unstable();
-    Ok(gone)
+    let mut ids: Vec<CustomerId> = gone.iter().map(|Gone(id, _)| *id).collect();
+    ids.sort_unstable();
+    Ok((ids, gone.into_iter().map(|Gone(_, email_key)| email_key).collect()))
+}
+
+struct Gone(CustomerId, String);
+
+impl FromRow for Gone {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("customer_id")?, row.get("email_key")?))
+    }
 }
 
 /// Count one more declaration of consent, made now or, where a clock is behind, when the last one was. Its

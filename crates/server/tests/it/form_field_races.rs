@@ -103,6 +103,39 @@ on_each_engine! {
         holds(&service).await;
     }
 
+    async fn values_set_at_once_do_not_come_to_more_than_one_customer_may_have(service: Service) {
+        const ADDRESSES: &str = "/v3/customers/addresses";
+        let rows = |object: &str| (0..12).map(|n| json!({"name": format!("f{n}"), "type": "text", "for": object})).collect::<Value>();
+        defined(&service, rows("customer")).await;
+        defined(&service, rows("address")).await;
+        let home = json!({"first_name": "A", "last_name": "B", "address1": "Weg", "city": "Ulm", "state_or_province": "",
+            "postal_code": "", "country_code": "DE"});
+        let text = "x".repeat(9_998);
+        let small = "x".repeat(4_094);
+        for round in 1..=4 {
+            let made = json!([{"email": format!("r{round}@b.c"), "first_name": "A", "last_name": "B", "addresses": [home]}]);
+            service.made(made).await;
+            let requests = (0..12).map(|n| {
+                let name = format!("f{n}");
+                match n % 4 {
+                    0 | 1 => ("PUT", VALUES.to_owned(), json!([value(round, &name, text.clone())])),
+                    2 => ("PUT", "/v3/customers".to_owned(), json!([{"id": round, "form_fields": [{"name": name, "value": text}]}])),
+                    _ => ("PUT", ADDRESSES.to_owned(), json!([{"id": round, "form_fields": [{"name": name, "value": small}]}])),
+                }
+            });
+            let more = (0..6).map(|n| ("PUT", VALUES.to_owned(), json!([{"address_id": round, "name": format!("f{n}"), "value": small}])));
+            for answer in race(&service, requests.chain(more).collect()).await {
+                assert!(matches!(answer.status, 200 | 422), "{answer}");
+            }
+            let sum = |of: &str| format!("SELECT SUM(LENGTH(value) + 2) FROM form_value WHERE customer_id = {round} AND address_id {of} 0");
+            // As many as fit, and not one more: six of ten thousand, three or four of four thousand and some.
+            assert_eq!(service.number(&sum("=")).await, 60_000);
+            let of_address = service.number(&sum(">")).await;
+            assert!((12_200..=16_384).contains(&of_address), "{of_address}");
+        }
+        holds(&service).await;
+    }
+
     async fn who_sets_a_value_waits_for_the_definition_and_takes_it_as_it_is_then(service: Service) {
         let size = json!({"name": "size", "type": "picklist", "choices": ["S", "L"]});
         defined(&service, json!([size])).await;
