@@ -54,7 +54,7 @@ impl Service {
         for hash in ["acme", "zenith"] {
             stores::create(&db, &*clock, &chance, hash, Plan::Unlimited).await.expect("a store");
         }
-        let service = Self::open(db, clock, address, key_file).await;
+        let service = Self::open(db, clock, address, key_file, Settings::default()).await;
         for (token, store, scopes) in ACTORS {
             service.hire(token, store, scopes).await;
         }
@@ -63,14 +63,25 @@ impl Service {
 
     /// The same database, as another process would serve it.
     pub async fn beside(&self) -> Self {
-        let db = Db::connect(&self.0.address).await.expect("the database opens");
-        Self::open(db, Arc::clone(&self.0.clock), &self.0.address, self.0.key_file.clone()).await
+        self.with(Settings::default()).await
     }
 
-    async fn open(db: Db, clock: Arc<SetClock>, address: &str, key_file: PathBuf) -> Self {
+    /// The same, as its operator chose.
+    pub async fn with(&self, settings: Settings) -> Self {
+        let Inside { clock, address, key_file, .. } = &*self.0;
+        let db = Db::connect(address).await.expect("the database opens");
+        Self::open(db, Arc::clone(clock), address, key_file.clone(), settings).await
+    }
+
+    async fn open(
+        db: Db,
+        clock: Arc<SetClock>,
+        address: &str,
+        key_file: PathBuf,
+        settings: Settings,
+    ) -> Self {
         let chance = Arc::new(SeededChance::new(2));
-        let app =
-            App::new(db, clock.clone(), chance, Settings::default()).await.expect("an application");
+        let app = App::new(db, clock.clone(), chance, settings).await.expect("an application");
         let door = Mutex::new(BoxCloneService::new(server::service(app.clone())));
         Self(Arc::new(Inside { app, clock, door, address: address.to_owned(), key_file }))
     }
