@@ -512,13 +512,17 @@ struct Walk {
 }
 
 impl Walk {
-    /// The filter, with its dates narrowed by the place to begin at: the index is entered there, and not at
-    /// the filter's own end.
+    /// The filter without the bound of its dates that the place tells more closely. Of two places to enter the
+    /// index at `SQLite` would take the one that is a date alone, and pass over everybody who has that date.
     fn nearer(self, filter: &Filter, place: &Place) -> Filter {
         let mut filter = filter.clone();
         let PlaceKey::Date(date) = place.key else { return filter };
         let span = if self.by == Key::Created { &mut filter.created } else { &mut filter.modified };
-        *span = if self.descending { span.not_after(date) } else { span.not_before(date) };
+        if self.descending {
+            span.to = span.to.filter(|to| *to < date);
+        } else {
+            span.from = span.from.filter(|from| *from > date);
+        }
         filter
     }
 
@@ -644,22 +648,31 @@ mod tests {
         [Part::Offset(0), Part::After(place.clone()), Part::Before(place)]
     }
 
-    /// Check the plan that SQLite makes, without statistics, for each order and part.
-    async fn check(filter: Filter, expected: impl Fn(Key, &Part) -> Vec<&'static str>) {
+    /// The plan that SQLite makes, without statistics.
+    async fn plan(db: &Db, filter: &Filter, order: Order, part: &Part) -> String {
+        let work =
+            async |tx: &mut ReadTx| listing(tx, StoreId(1), filter, order, part, 50).plan().await;
+        db.read(work).await.unwrap().join("; ")
+    }
+
+    /// A database without rows, in a directory that lasts as long as it is held.
+    async fn empty() -> (Db, tempfile::TempDir) {
         let place = tempfile::tempdir().unwrap();
-        let db = Db::connect(&format!("sqlite:{}", place.path().join("plans.db").display()))
-            .await
-            .unwrap();
+        let address = format!("sqlite:{}", place.path().join("plans.db").display());
+        let db = Db::connect(&address).await.unwrap();
         sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
+        (db, place)
+    }
+
+    /// Check the plan for each order and part.
+    async fn check(filter: Filter, expected: impl Fn(Key, &Part) -> Vec<&'static str>) {
+        let (db, _place) = empty().await;
         for by in KEYS {
             for (part, descending) in
                 parts(by).iter().flat_map(|part| [(part, false), (part, true)])
             {
                 let order = Order { by, descending };
-                let plan = async |tx: &mut ReadTx| {
-                    listing(tx, StoreId(1), &filter, order, part, 50).plan().await
-                };
-                let plan = db.read(plan).await.unwrap().join("; ");
+                let plan = plan(&db, &filter, order, part).await;
                 for words in expected(by, part) {
                     assert!(plan.contains(words), "{order:?} {part:?}: {plan}");
                 }
@@ -675,11 +688,17 @@ mod tests {
             (Key::Id, Part::Offset(_)) => vec!["store_id=?"],
             (Key::Id, _) => vec!["store_id=? AND customer_id"],
             (Key::Created, Part::Offset(_)) => vec!["customer_by_created"],
-            (Key::Created, _) => vec!["customer_by_created (store_id=? AND date_created"],
+            (Key::Created, _) => {
+                vec!["customer_by_created (store_id=? AND (date_created,customer_id)"]
+            }
             (Key::Modified, Part::Offset(_)) => vec!["customer_by_modified"],
-            (Key::Modified, _) => vec!["customer_by_modified (store_id=? AND date_modified"],
+            (Key::Modified, _) => {
+                vec!["customer_by_modified (store_id=? AND (date_modified,customer_id)"]
+            }
             (Key::LastName, Part::Offset(_)) => vec!["customer_by_last_name"],
-            (Key::LastName, _) => vec!["customer_by_last_name (store_id=? AND "],
+            (Key::LastName, _) => {
+                vec!["customer_by_last_name (store_id=? AND (last_name_key,customer_id)"]
+            }
         };
         check(Filter::default(), expected).await;
     }
@@ -705,16 +724,10 @@ mod tests {
 
     #[tokio::test]
     async fn members_are_found_by_their_group_and_the_bound_by_their_channels() {
-        let place = tempfile::tempdir().unwrap();
-        let address = format!("sqlite:{}", place.path().join("plans.db").display());
-        let db = Db::connect(&address).await.unwrap();
-        sql::migrate(&db, crate::SCHEMA, Timestamp(0)).await.unwrap();
+        let (db, _place) = empty().await;
         let filter = Filter { groups: Some(vec![GroupId(7)]), ..Filter::default() };
         let order = Order { by: Key::Id, descending: true };
-        let work = async |tx: &mut ReadTx| {
-            listing(tx, StoreId(1), &filter, order, &Part::Offset(0), 50).plan().await
-        };
-        let plan = db.read(work).await.unwrap().join("; ");
+        let plan = plan(&db, &filter, order, &Part::Offset(0)).await;
         assert!(plan.contains("customer_by_group (store_id=? AND customer_group_id=?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
         let work = async |tx: &mut ReadTx| {
@@ -737,15 +750,29 @@ mod tests {
         check(ids, |_, _| vec!["(store_id=? AND customer_id=?)"]).await;
     }
 
-    #[test]
-    fn a_cursor_enters_a_filtered_date_at_its_own_place() {
-        let span = Span { from: Some(Timestamp(10)), to: Some(Timestamp(90)) };
-        let filter = Filter { modified: span, ..Filter::default() };
-        let place = Place { id: CustomerId(1), key: PlaceKey::Date(Timestamp(50)) };
-        let nearer = |descending| {
-            Walk { by: Key::Modified, descending, sorts: false }.nearer(&filter, &place).modified
-        };
-        assert_eq!(nearer(false), Span { from: Some(Timestamp(50)), to: Some(Timestamp(90)) });
-        assert_eq!(nearer(true), Span { from: Some(Timestamp(10)), to: Some(Timestamp(50)) });
+    #[tokio::test]
+    async fn a_cursor_enters_a_filtered_date_at_its_own_place() {
+        const UP: &str = "(store_id=? AND (date_modified,customer_id)>(?,?) AND date_modified<?)";
+        const DOWN: &str = "(store_id=? AND date_modified>? AND (date_modified,customer_id)<(?,?))";
+        const ALONE: &str = "(store_id=? AND date_modified>? AND date_modified<?)";
+        let (db, _place) = empty().await;
+        let after = &parts(Key::Modified)[1];
+        // The place is at 1: the filter's bound lies before it, there, or beyond, where it tells more.
+        for (descending, bound, expected) in [
+            (false, 0, UP),
+            (false, 1, UP),
+            (false, 2, ALONE),
+            (true, 2, DOWN),
+            (true, 1, DOWN),
+            (true, 0, ALONE),
+        ] {
+            let bound = Timestamp(bound);
+            let (from, to) =
+                if descending { (Timestamp(-90), bound) } else { (bound, Timestamp(90)) };
+            let modified = Span { from: Some(from), to: Some(to) };
+            let filter = Filter { modified, ..Filter::default() };
+            let plan = plan(&db, &filter, Order { by: Key::Modified, descending }, after).await;
+            assert!(plan.contains(expected), "{descending} {bound:?}: {plan}");
+        }
     }
 }
