@@ -10,6 +10,8 @@ authority=              # where `custodia dev --tls` keeps the local certificate
 server_pid=
 server_log=
 server_port=
+# The published documents, which are not ours to keep a copy of.
+published=${CUSTODIA_PUBLISHED:-$root/../shared/contract/openapi}
 
 # install_clients: the pinned libraries, kept between runs until what pins them changes.
 install_clients() {
@@ -72,6 +74,13 @@ client_suites() {
     stage "clients/schemathesis on $engine"
     open_stores schemathesis "$database"
     suite clients/schemathesis
+    stage "clients/published on $engine"
+    if [[ -d $published ]]; then
+        open_stores published "$database"
+        suite clients/published
+    else
+        say "No published documents in $published: nothing is held against them. CUSTODIA_PUBLISHED names where they are."
+    fi
     stage "shutdown on $engine"
     stop_server
 }
@@ -126,6 +135,11 @@ suite() {
             # What it keeps for itself between runs goes with the work directory.
             command=(env --chdir="$work" "$schemathesis" --config-file "$root/$1/schemathesis.toml" --no-color run
                 "https://127.0.0.1:$server_port/openapi.json" --seed 1 --max-examples 50)
+            ;;
+        clients/published)
+            # Schemathesis as a library, from its own environment; a set has the same order every time.
+            command=(env --chdir="$work" PYTHONHASHSEED=0 SUITE_PUBLISHED="$(realpath "$published")"
+                "$(dirname "$schemathesis")/python" -m pytest --quiet --tb short -p no:cacheprovider "$root/$1")
             ;;
         *) command=("$python" -m pytest --quiet -p no:cacheprovider "$1") ;;
     esac

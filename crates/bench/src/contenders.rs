@@ -125,16 +125,16 @@ impl Arena {
         postgres.create(WRITE, Some(READ)).await
     }
 
-    /// Three addresses for each customer of the databases to read.
-    pub(crate) fn add_addresses(&self, customers: i64) -> Result<(), String> {
+    /// Addresses, metafields and form field values for each customer of the database to read.
+    pub(crate) fn add_belongings(&self, customers: i64) -> Result<(), String> {
         let file = self.sqlite(Kind::Sqlite, Purpose::Reading);
-        seed::addresses(&file, customers).map_err(|e| format!("{}: {e}", file.display()))
+        seed::belongings(&file, customers).map_err(|e| format!("{}: {e}", file.display()))
     }
 
     /// The same on `PostgreSQL`.
-    pub(crate) async fn add_addresses_on_postgres(&self, customers: i64) -> Result<(), String> {
+    pub(crate) async fn add_belongings_on_postgres(&self, customers: i64) -> Result<(), String> {
         let Some((postgres, _)) = &self.postgres else { return Ok(()) };
-        postgres.seed_addresses(READ, customers).await
+        postgres.seed_belongings(READ, customers).await
     }
 
     pub(crate) async fn clear(&self) -> Result<(), String> {

@@ -147,17 +147,19 @@ impl Postgres {
 }
 
 impl Postgres {
-    /// Give each customer of a database three addresses.
-    pub(crate) async fn seed_addresses(
+    /// Give each customer of a database three addresses, two metafields and two form field values.
+    pub(crate) async fn seed_belongings(
         &self,
         database: &str,
         customers: i64,
     ) -> Result<(), String> {
         let client = self.connect(database).await?;
-        for statement in seed::address_statements("decode('0' || n::text, 'hex')", customers) {
-            client.batch_execute(&statement).await.map_err(explained)?;
+        let addresses = seed::address_statements("decode('0' || n::text, 'hex')", customers);
+        for statement in addresses.iter().chain(&seed::field_statements(customers)) {
+            client.batch_execute(statement).await.map_err(explained)?;
         }
-        for statement in ["VACUUM (FREEZE, ANALYZE) customer_address", "CHECKPOINT"] {
+        let tidy = "VACUUM (FREEZE, ANALYZE) customer_address, metafield, form_field, form_value";
+        for statement in [tidy, "CHECKPOINT"] {
             client.batch_execute(statement).await.map_err(explained)?;
         }
         Ok(())

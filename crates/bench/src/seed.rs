@@ -75,12 +75,39 @@ pub(crate) fn address_statements(number: &str, customers: i64) -> [String; 2] {
     [insert, counter]
 }
 
-/// Give each customer of an `SQLite` database three addresses.
-pub(crate) fn addresses(database: &Path, customers: i64) -> rusqlite::Result<()> {
+/// Two metafields and two form field values for each customer.
+pub(crate) fn field_statements(customers: i64) -> [String; 6] {
+    let both = customers * 2;
+    let numbers = "(SELECT 1 AS n UNION ALL SELECT 2) AS numbers";
+    [
+        format!(
+            "INSERT INTO metafield (store_id, metafield_id, customer_id, owner, namespace, key, permission_set, \
+             date_created, date_modified, description, value) \
+             SELECT store_id, (customer_id - 1) * 2 + n, customer_id, 'somebody', 'loyalty', 'key' || n, 'read', \
+             date_created, date_modified, '', 'gold' FROM customer, {numbers}"
+        ),
+        format!(
+            "INSERT INTO form_field (store_id, field_id, object, name, kind, required, choices, answers, removed_at) \
+             SELECT store_id, n, 'customer', 'Question ' || n, 'text', FALSE, '', {customers}, 0 \
+             FROM store, {numbers} WHERE hash = '{STORE}'"
+        ),
+        format!(
+            "INSERT INTO form_value (store_id, session_id, field_id, customer_id, address_id, value) \
+             SELECT store_id, customer_id, n, customer_id, 0, 'an answer' FROM customer, {numbers}"
+        ),
+        format!("UPDATE counter SET last = {both}, live = {both} WHERE name = 'metafield'"),
+        "UPDATE counter SET last = 2, live = 2 WHERE name = 'form_field'".to_owned(),
+        format!("UPDATE counter SET last = {customers} WHERE name = 'form_session'"),
+    ]
+}
+
+/// Give each customer of an `SQLite` database three addresses, two metafields and two form field values.
+pub(crate) fn belongings(database: &Path, customers: i64) -> rusqlite::Result<()> {
     let connection = Connection::open(database)?;
     connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -262144")?;
-    for statement in address_statements("CAST(n AS BLOB)", customers) {
-        connection.execute(&statement, [])?;
+    let addresses = address_statements("CAST(n AS BLOB)", customers);
+    for statement in addresses.iter().chain(&field_statements(customers)) {
+        connection.execute(statement, [])?;
     }
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).optional()?;
     Ok(())

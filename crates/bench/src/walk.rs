@@ -21,7 +21,7 @@ use crate::{
 /// How large a store is walked.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Options {
-    /// Customers; each has three addresses.
+    /// Customers; each has three addresses, two metafields and two form field values.
     #[arg(long, default_value_t = 1_000_000)]
     customers: i64,
     /// The binary to be measured.
@@ -50,14 +50,14 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
 }
 
 fn walk(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<(), String> {
-    eprintln!("filling the databases with {} customers of three addresses", options.customers);
+    eprintln!("filling the databases with {} customers and what is theirs", options.customers);
     let mut kinds = vec![Kind::Sqlite];
     arena.make_sqlite(options.customers, &kinds)?;
-    arena.add_addresses(options.customers)?;
+    arena.add_belongings(options.customers)?;
     if let Some(address) = &options.postgres {
         let postgres = Postgres::parse(address)?;
         runtime.block_on(arena.make_postgres(postgres, options.customers))?;
-        runtime.block_on(arena.add_addresses_on_postgres(options.customers))?;
+        runtime.block_on(arena.add_belongings_on_postgres(options.customers))?;
         kinds.push(Kind::Postgres);
     }
     let mut slow = Vec::new();
@@ -96,11 +96,12 @@ struct List {
     last: String,
 }
 
-/// Every list of customers by cursor, and addresses by their customers. The cursor before the last page is the
-/// end of a first page read from the other side.
+/// Every list of customers by cursor, addresses by their customers, metafields and form field values. The cursor
+/// before the last page of customers is the end of a first page read from the other side.
 fn lists(shop: &Shop, customers: i64) -> Result<Vec<List>, String> {
     let runtime = runtime()?;
-    let cursor = |query: String| runtime.block_on(shop.end_cursor(&query));
+    let cursor_of = |path: String| runtime.block_on(shop.end_cursor(&path));
+    let cursor = |query: String| cursor_of(format!("v3/customers?{query}"));
     let mut lists = Vec::new();
     let newest = cursor("id:in=51&limit=1".to_owned())?;
     for (title, include) in [("customers", ""), ("customers with addresses", "&include=addresses")]
@@ -125,6 +126,17 @@ fn lists(shop: &Shop, customers: i64) -> Result<Vec<List>, String> {
         format!("v3/customers/addresses?limit=50&customer_id:in={}", ids.join(","))
     };
     lists.push(List { title: "addresses of 16 customers", first: of(1), last: of(customers - 16) });
+    // Of each customer two: what lies behind those of the 26th from the end is one page.
+    let metafields = |id: i64| cursor_of(format!("v3/customers/{id}/metafields?limit=50"));
+    let values =
+        |id: i64| cursor_of(format!("v3/customers/form-field-values?limit=50&customer_id={id}"));
+    for (title, path, first, last) in [
+        ("metafields", "metafields", metafields(1)?, metafields(customers - 25)?),
+        ("form field values", "form-field-values", values(1)?, values(customers - 25)?),
+    ] {
+        let after = |cursor| format!("v3/customers/{path}?limit=50&after={cursor}");
+        lists.push(List { title, first: after(first), last: after(last) });
+    }
     Ok(lists)
 }
 
@@ -142,9 +154,9 @@ impl Shop {
         )
     }
 
-    async fn end_cursor(&self, query: &str) -> Result<String, String> {
+    async fn end_cursor(&self, path: &str) -> Result<String, String> {
         let mut line = Line::open(self.port).await?;
-        let answer = line.send(&self.request(&format!("v3/customers?{query}"))).await?;
+        let answer = line.send(&self.request(path)).await?;
         let body: Value = serde_json::from_slice(answer.body.bytes()).map_err(|e| e.to_string())?;
         let cursor = body["meta"]["cursor_pagination"]["end_cursor"].as_str();
         cursor
@@ -157,8 +169,11 @@ impl Shop {
         let mut line = Line::open(self.port).await?;
         let requests = [self.request(&list.first), self.request(&list.last)];
         let mut took = [Vec::new(), Vec::new()];
-        for round in 0..220 {
-            for (request, took) in requests.iter().zip(&mut took) {
+        for round in 0..420 {
+            // The other way round every other time: scans change threads, and asked in lockstep one page would
+            // always be read on the same.
+            for at in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
+                let (request, took) = (&requests[at], &mut took[at]);
                 let since = Instant::now();
                 let answer = line.send(request).await?;
                 if round >= 20 {

@@ -177,18 +177,6 @@ impl Span {
             max.map(WhenFilter::last_of_max).into_iter().chain(equal.map(|when| when.to)).min();
         Self { from, to }
     }
-
-    /// What is left of it from `from` on.
-    #[must_use]
-    pub fn not_before(self, from: Timestamp) -> Self {
-        Self { from: Some(self.from.map_or(from, |known| known.max(from))), ..self }
-    }
-
-    /// What is left of it up to `to`.
-    #[must_use]
-    pub fn not_after(self, to: Timestamp) -> Self {
-        Self { to: Some(self.to.map_or(to, |known| known.min(to))), ..self }
-    }
 }
 
 /// A moment written out in full, to the second.

@@ -50,5 +50,8 @@ pub(crate) fn retry_after(response: &mut Response, seconds: Option<i64>) {
     }
 }
 
+/// In how many seconds what is unavailable may be there again.
+pub(crate) const SOON: i64 = 1;
+
 /// As many as an answer ever has: the map does not grow, which would hash each name again.
 const HEADERS: usize = 12;

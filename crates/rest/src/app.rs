@@ -1,4 +1,4 @@
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use access::{Seal, Tokens, rate::Limiter};
 use kernel::{Chance, Clock, EventIds};
@@ -43,11 +43,17 @@ pub struct Settings {
     pub public_url: String,
     /// The longest request body, in bytes (ruling 33).
     pub body_limit: usize,
+    /// How long a request's body may take to arrive.
+    pub body_patience: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { public_url: "https://api.bigcommerce.com".to_owned(), body_limit: 1 << 20 }
+        Self {
+            public_url: "https://api.bigcommerce.com".to_owned(),
+            body_limit: 1 << 20,
+            body_patience: Duration::from_secs(30),
+        }
     }
 }
 

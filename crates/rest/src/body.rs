@@ -1,7 +1,5 @@
 //! Reading a request's body, whole and within bounds.
 
-use std::time::Duration;
-
 use axum::{
     body::{Body, Bytes},
     extract::Request,
@@ -10,7 +8,7 @@ use axum::{
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
-use crate::App;
+use crate::{App, Settings};
 
 /// Why a body could not be read.
 pub(crate) enum Fault {
@@ -24,12 +22,13 @@ pub(crate) enum Fault {
 
 /// Read and parse the body.
 pub(crate) async fn read(request: Request, app: &App) -> Result<Value, Fault> {
-    let bytes = bytes(request, app.settings.body_limit).await?;
+    let bytes = bytes(request, &app.settings).await?;
     let value = serde_json::from_slice(&bytes).map_err(|_| Fault::NotJson)?;
     if depth_within(&value, DEPTH) { Ok(value) } else { Err(Fault::NotJson) }
 }
 
-async fn bytes(request: Request, limit: usize) -> Result<Bytes, Fault> {
+async fn bytes(request: Request, settings: &Settings) -> Result<Bytes, Fault> {
+    let limit = settings.body_limit;
     let announced = request
         .headers()
         .get(CONTENT_LENGTH)
@@ -38,7 +37,7 @@ async fn bytes(request: Request, limit: usize) -> Result<Bytes, Fault> {
         return Err(Fault::TooLarge);
     }
     let body: Limited<Body> = Limited::new(request.into_body(), limit);
-    match tokio::time::timeout(PATIENCE, body.collect()).await {
+    match tokio::time::timeout(settings.body_patience, body.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Fault::TooLarge),
         Ok(Err(_)) | Err(_) => Err(Fault::CutOff),
@@ -57,9 +56,6 @@ fn depth_within(value: &Value, depth: usize) -> bool {
 
 /// How deep lists and objects may be nested (ruling 33).
 const DEPTH: usize = 32;
-
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {

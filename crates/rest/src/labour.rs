@@ -1,3 +1,5 @@
+//! What takes long, on threads of its own.
+
 use std::{
     num::NonZeroUsize,
     sync::{
@@ -8,7 +10,10 @@ use std::{
 };
 
 use kernel::{Error, Result};
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::spawn_blocking,
+};
 
 /// Runs what takes milliseconds of a processor (password hashes) on threads of its own, as many at once
 /// as there are processors; a bounded number of others wait their turn.
@@ -32,23 +37,20 @@ impl Default for Labour {
 
 impl Labour {
     /// Run `work` and wait for what it gives. `Unavailable` when too many wait already.
-    ///
-    /// Work that has begun is not stopped when the caller goes away: it keeps its place until it ends.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
-        let queued = Arc::clone(&self.waiting).try_acquire_owned();
-        let queued = queued
-            .map_err(|_| Error::Unavailable("too many password hashes are waiting".into()))?;
-        let place = Arc::clone(&self.running).acquire_owned().await.map_err(Error::internal)?;
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        let done = spawn_blocking(move || {
-            let value = work();
-            drop((place, queued));
-            value
-        });
-        done.await.map_err(Error::internal)
+        self.queue()?.run(work).await
+    }
+
+    /// A place among those who wait, for who must know that there is one before there is work. `Unavailable`
+    /// when too many wait already.
+    pub fn queue(&self) -> Result<Queued> {
+        let place = Arc::clone(&self.waiting).try_acquire_owned();
+        let place =
+            place.map_err(|_| Error::Unavailable("too many password hashes are waiting".into()))?;
+        Ok(Queued { labour: self.clone(), place })
     }
 
     /// How many pieces of work were begun: what requests cost can be compared by it.
@@ -58,5 +60,32 @@ impl Labour {
     }
 }
 
+/// A place among those who wait for [`Labour`].
+#[derive(Debug)]
+pub struct Queued {
+    labour: Labour,
+    place: OwnedSemaphorePermit,
+}
+
+impl Queued {
+    /// Run `work` when its turn has come, and wait for what it gives.
+    ///
+    /// Work that has begun is not stopped when the caller goes away: it keeps its place until it ends.
+    pub async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let Self { labour, place } = self;
+        let running = labour.running.acquire_owned().await.map_err(Error::internal)?;
+        labour.begun.fetch_add(1, Ordering::Relaxed);
+        let done = spawn_blocking(move || {
+            let value = work();
+            drop((running, place));
+            value
+        });
+        done.await.map_err(Error::internal)
+    }
+}
+
 /// How many may wait or run: half a minute of work on two processors.
-const QUEUE: usize = 2_048;
+pub const QUEUE: usize = 2_048;

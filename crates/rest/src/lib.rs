@@ -6,13 +6,13 @@ mod admit;
 mod answer;
 mod app;
 mod body;
-mod labour;
 mod query;
 mod routes;
-mod turns;
 mod undone;
 
 pub mod json;
+pub mod labour;
+pub mod turns;
 pub mod v2;
 pub mod v3;
 

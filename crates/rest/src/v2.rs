@@ -138,6 +138,7 @@ impl<E: Into<Error>> From<E> for Failure {
             },
             Error::Unavailable(cause) => Self {
                 cause: Some(cause.to_string()),
+                retry_after: Some(answer::SOON),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "The service is unavailable.")
             },
             Error::Internal(cause) => Self {

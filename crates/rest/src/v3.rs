@@ -198,6 +198,7 @@ impl<E: Into<Error>> From<E> for Failure {
             },
             Error::Unavailable(cause) => Self {
                 cause: Some(cause.to_string().into()),
+                retry_after: Some(answer::SOON),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
             },
             Error::Internal(cause) => Self {

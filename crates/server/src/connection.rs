@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    pin::pin,
+    pin::{self, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -14,23 +14,24 @@ use axum::http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     sync::watch,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::io::InspectWriter;
 use tower::Service;
 
 use crate::Answer;
 
-/// Answer what comes until the other side is done, nothing happens any more, or the service is told to
-/// `stop` and has answered what is in flight.
+/// Answer what comes until the other side is done, nothing happens any more for as long as `idle`, or the
+/// service is told to `stop` and has answered what is in flight.
 ///
 /// What happens is that a request begins, is at work, or that some of its answer is taken. A request's head
 /// that is a long time coming is nothing: whoever sends it byte by byte does not keep the connection.
 pub(crate) async fn converse<S>(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     service: S,
+    idle: Duration,
     mut stop: watch::Receiver<bool>,
 ) where
     S: Service<Request<Incoming>, Response = Response<Answer>, Error = Infallible, Future: Send>
@@ -50,32 +51,41 @@ pub(crate) async fn converse<S>(
         }
     });
     // hyper's own limit on the head would set a timer anew for every request.
-    let mut connection = pin!(
-        http1::Builder::new()
-            .header_read_timeout(None)
-            .max_buf_size(BUFFER)
-            .serve_connection(TokioIo::new(stream), answer)
-    );
-    let mut look = pin!(sleep(IDLE));
-    let mut patience = IDLE;
-    loop {
+    let mut connection = http1::Builder::new()
+        .header_read_timeout(None)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), answer);
+    let mut look = pin!(sleep(idle));
+    let (mut patience, mut stopping) = (idle, false);
+    let ended = loop {
         tokio::select! {
             biased;
-            // An error is the other side's: it went away, or did not speak HTTP. Nobody is left to be told.
-            _ = connection.as_mut() => return,
+            ended = &mut connection => break ended,
             () = look.as_mut() => {
                 if !pulse.lives() {
                     return;
                 }
                 look.as_mut().reset(Instant::now() + patience);
             }
-            _ = stop.wait_for(|stop| *stop), if patience == IDLE => {
-                connection.as_mut().graceful_shutdown();
-                patience = LAST_LOOK;
+            _ = stop.wait_for(|stop| *stop), if !stopping => {
+                pin::Pin::new(&mut connection).graceful_shutdown();
+                (patience, stopping) = (LAST_LOOK, true);
                 look.as_mut().reset(Instant::now() + patience);
             }
         }
+    };
+    // An error is the other side's: it went away, or what it says is no HTTP, or too long, as it was told.
+    if ended.is_err() {
+        let stream = connection.into_parts().io.into_inner();
+        let _ = timeout(LAST_WORDS, hear_out(stream)).await;
     }
+}
+
+/// Read on, and throw it away, until the other side is done. Were the connection closed under a caller who is
+/// still sending a head that is too long, it would hear of that and not of the refusal.
+async fn hear_out(mut stream: impl AsyncRead + Unpin) {
+    let mut unread = [0; 4096];
+    while stream.read(&mut unread).await.is_ok_and(|read| read > 0) {}
 }
 
 /// Whether anything happens on a connection.
@@ -106,20 +116,21 @@ impl Pulse {
     }
 }
 
-/// How long nothing may happen; up to twice as long where it just had.
-const IDLE: Duration = Duration::from_secs(75);
-
-/// The longest head of a request, and what is read ahead of its body, in bytes: nobody knows yet who asks.
+/// The longest head of a request, and what is read ahead of its body, in bytes: nobody knows yet who asks. What
+/// one read brings beyond it is let pass.
 const BUFFER: usize = 64 << 10;
 
 /// How long nothing may happen once the service is to stop.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
+/// How long a caller who was told that this is no HTTP may go on sending.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 #[cfg(test)]
 mod tests {
     use axum::body::Body;
     use http_body_util::Either;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+    use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
 
     use super::*;
 
@@ -132,11 +143,12 @@ mod tests {
         let (ours, theirs) = duplex(4096);
         let (never, stop) = watch::channel(false);
         (ours, async move {
-            converse(theirs, service, stop).await;
+            converse(theirs, service, IDLE, stop).await;
             drop(never);
         })
     }
 
+    const IDLE: Duration = Duration::from_secs(75);
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
     #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ use tower_http::{
     compression::{CompressionBody, CompressionLayer, predicate::SizeAbove},
 };
 
-pub use self::serve::{Listener, serve};
+pub use self::serve::{Bounds, Listener, serve};
 
 /// Every route, and the operations they answer.
 pub fn router(app: App) -> (Router, Vec<Operation>) {

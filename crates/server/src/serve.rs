@@ -19,6 +19,23 @@ pub struct Listener {
     pub socket: std::net::TcpListener,
     /// Certificate and key, where the service itself speaks TLS.
     pub tls: Option<Arc<ServerConfig>>,
+    /// How many may come at once.
+    pub bounds: Bounds,
+}
+
+/// What connections may hold: nobody knows yet who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How many there may be at once. Past that, others wait in the system's queue until some are done.
+    pub connections: usize,
+    /// How long nothing may happen on one; up to twice as long where it just had.
+    pub idle: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { connections: 10_000, idle: Duration::from_secs(75) }
+    }
 }
 
 impl Listener {
@@ -26,7 +43,7 @@ impl Listener {
     pub fn bind(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
         let socket = std::net::TcpListener::bind(address)?;
         socket.set_nonblocking(true)?;
-        Ok(Self { socket, tls })
+        Ok(Self { socket, tls, bounds: Bounds::default() })
     }
 }
 
@@ -49,22 +66,22 @@ pub async fn serve(
     {
         let service = crate::service(app.clone());
         let tls = listener.tls.map(TlsAcceptor::from);
+        let bounds = listener.bounds;
         let socket = TcpListener::from_std(listener.socket)?;
         let mut stop = std::pin::pin!(stop);
         loop {
             let stream = tokio::select! {
                 () = stop.as_mut() => break,
                 Some(_) = connections.join_next() => continue,
-                // Past that, others wait in the system's queue until some are done.
-                stream = accept(&socket), if connections.len() < MOST => stream,
+                stream = accept(&socket), if connections.len() < bounds.connections => stream,
             };
             let (service, tls, stopped) = (service.clone(), tls.clone(), stopped.clone());
             connections.spawn(async move {
                 match tls {
-                    None => converse(stream, service, stopped).await,
+                    None => converse(stream, service, bounds.idle, stopped).await,
                     Some(tls) => {
                         if let Some(stream) = shake_hands(&tls, stream, stopped.clone()).await {
-                            converse(stream, service, stopped).await;
+                            converse(stream, service, bounds.idle, stopped).await;
                         }
                     }
                 }
@@ -111,9 +128,6 @@ async fn shake_hands(
         _ = stop.wait_for(|stop| *stop) => None,
     }
 }
-
-/// Connections at once: what they may hold of memory has a bound.
-const MOST: usize = 10_000;
 
 /// How long the other side may take to agree on a key.
 const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -54,7 +54,7 @@ impl Service {
         for hash in ["acme", "zenith"] {
             stores::create(&db, &*clock, &chance, hash, Plan::Unlimited).await.expect("a store");
         }
-        let service = Self::open(db, clock, address, key_file).await;
+        let service = Self::open(db, clock, address, key_file, Settings::default(), 2).await;
         for (token, store, scopes) in ACTORS {
             service.hire(token, store, scopes).await;
         }
@@ -63,16 +63,41 @@ impl Service {
 
     /// The same database, as another process would serve it.
     pub async fn beside(&self) -> Self {
-        let db = Db::connect(&self.0.address).await.expect("the database opens");
-        Self::open(db, Arc::clone(&self.0.clock), &self.0.address, self.0.key_file.clone()).await
+        self.with(Settings::default()).await
     }
 
-    async fn open(db: Db, clock: Arc<SetClock>, address: &str, key_file: PathBuf) -> Self {
-        let chance = Arc::new(SeededChance::new(2));
+    /// The same, as its operator chose.
+    pub async fn with(&self, settings: Settings) -> Self {
+        let Inside { clock, address, key_file, .. } = &*self.0;
+        let db = Db::connect(address).await.expect("the database opens");
+        Self::open(db, Arc::clone(clock), address, key_file.clone(), settings, 2).await
+    }
+
+    /// As [`Self::beside`], but no deadlock is broken there and tried again: who waits in a circle is refused in
+    /// the end. On PostgreSQL only a superuser may ask for that.
+    pub async fn unforgiving(&self) -> Self {
+        let address = match self.0.app.db.engine() {
+            "postgres" => format!("{}%20-cdeadlock_timeout%3D1h", self.0.address),
+            _ => self.0.address.clone(),
+        };
+        let db = Db::connect(&address).await.expect("the database opens");
+        // Its own numbers for events: both may write at once.
+        let (clock, key_file) = (Arc::clone(&self.0.clock), self.0.key_file.clone());
+        Self::open(db, clock, &address, key_file, Settings::default(), 3).await
+    }
+
+    async fn open(
+        db: Db,
+        clock: Arc<SetClock>,
+        address: &str,
+        key_file: PathBuf,
+        settings: Settings,
+        seed: u64,
+    ) -> Self {
+        let chance = Arc::new(SeededChance::new(seed));
         let seal = Seal::open(&key_file).expect("a key");
-        let app = App::new(db, seal, clock.clone(), chance, Settings::default())
-            .await
-            .expect("an application");
+        let app =
+            App::new(db, seal, clock.clone(), chance, settings).await.expect("an application");
         let door = Mutex::new(BoxCloneService::new(server::service(app.clone())));
         Self(Arc::new(Inside { app, clock, door, address: address.to_owned(), key_file }))
     }

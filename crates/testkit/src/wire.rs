@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 
+use server::{Bounds, Listener};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -18,11 +19,17 @@ pub struct Wire {
 
 impl Wire {
     /// Serve on a free port. The service's database is closed when this stops.
-    #[expect(clippy::disallowed_methods, reason = "a server runs beside the test")]
     #[must_use]
     pub fn open(service: &Service) -> Self {
-        let listener =
-            server::Listener::bind(([127, 0, 0, 1], 0).into(), None).expect("a free port");
+        Self::within(service, Bounds::default())
+    }
+
+    /// The same, with these bounds.
+    #[expect(clippy::disallowed_methods, reason = "a server runs beside the test")]
+    #[must_use]
+    pub fn within(service: &Service, bounds: Bounds) -> Self {
+        let mut listener = Listener::bind(([127, 0, 0, 1], 0).into(), None).expect("a free port");
+        listener.bounds = bounds;
         let address = listener.socket.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();
         let stopped = async move {

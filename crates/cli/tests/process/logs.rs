@@ -1,10 +1,12 @@
 //! One line a request, and nothing in it of what people said or who they are.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::{
-    place::{Account, Place},
-    running::Server,
+    place::{Account, Engine, Place},
+    running::{LONGEST, Server, until},
 };
 
 on_each_engine! {
@@ -33,6 +35,42 @@ on_each_engine! {
         let server_password = place.address.rsplit_once('@').map(|(user, _)| user.to_owned());
         let secrets = [&account.token, &account.client_secret, "geheim", "GEHEIM", "%67eheim", "Z2VoZWlt"];
         for secret in secrets.into_iter().chain(server_password.as_deref()) {
+            assert!(!log.contains(secret), "{secret} in the log");
+        }
+    }
+
+    fn a_request_whose_caller_went_away_is_one_line_and_nothing_of_it_is_kept(place: Place) {
+        let account = place.store("acme");
+        let server = Server::start(place, &["--log", "debug"]);
+        let database = place.database();
+        // The request waits for this, and its caller does not.
+        database.run(match place.engine {
+            Engine::Sqlite => "BEGIN IMMEDIATE",
+            Engine::Postgres => "BEGIN; LOCK TABLE counter",
+        });
+        let mut client = server.client(&account);
+        let row = r#"[{"email": "geheim@example.com", "first_name": "Geheim", "last_name": "geheim"}]"#;
+        let head = client.head("POST", "/v3/customers", row.len());
+        client.write(format!("{head}{row}").as_bytes()).expect("it is taken");
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!server.log().contains("request_id"), "it is not answered: {}", server.log());
+        drop(client);
+        until(LONGEST, || server.log().contains("abandoned"));
+        database.run("ROLLBACK");
+        let answered = server.client(&account).get("/v3/customers").expect("an answer");
+        assert_eq!(answered.json()["data"], serde_json::json!([]));
+        let log = server.stop();
+        let line = |line| serde_json::from_str::<Value>(line).expect("JSON");
+        let lines: Vec<Value> = log.lines().map(line).filter(|it| it["request_id"].is_string()).collect();
+        let [abandoned, other] = lines.as_slice() else { panic!("a line each: {log}") };
+        assert_eq!(other["request_id"], answered.request_id());
+        assert_eq!((&abandoned["message"], &abandoned["level"]), (&"abandoned".into(), &"INFO".into()));
+        assert_eq!(abandoned["route"], "/stores/{store_hash}/v3/customers");
+        assert_eq!(abandoned["method"], "POST");
+        assert_eq!(abandoned["status"], Value::Null, "there was none");
+        assert!(abandoned["request_id"].as_str().is_some_and(|id| id.len() == 32), "{abandoned}");
+        assert!(abandoned["micros"].as_u64().is_some_and(|micros| micros > 100_000), "{abandoned}");
+        for secret in ["geheim", "Geheim", &account.token] {
             assert!(!log.contains(secret), "{secret} in the log");
         }
     }

@@ -254,7 +254,7 @@ async fn update_in(
     let answered = form_fields::set(tx, caller.store, &entries).await?;
     for ((id, address), (event_id, audit_id)) in addresses.iter().zip(numbers) {
         let mut fields = address.details.differing(&before[id].details);
-        if answered.iter().any(|owner| owner.address == Some(*id)) {
+        if answered.keys().any(|owner| owner.address == Some(*id)) {
             fields.push("form_fields");
         }
         // Changed and changed back is not changed.

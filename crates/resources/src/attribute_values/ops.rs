@@ -56,6 +56,8 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[AttributeValueId]) -> Res
     let numbers: Vec<i64> = ids.iter().map(|_| app.event_ids.next(now)).collect();
     app.db
         .write(async |tx| {
+            let customers = rows::customers_of(tx, caller.store, ids).await?;
+            customers::rows::lock(tx, caller.store, &customers).await?;
             hold(tx, caller).await?;
             let gone = rows::delete(tx, caller.store, ids).await?;
             for ((customer, attributes), audit_id) in by_customer(&gone).iter().zip(&numbers) {
@@ -75,9 +77,10 @@ async fn set_in(
     numbers: &[i64],
     now: Timestamp,
 ) -> Result<Vec<AttributeValue>> {
-    // The counter before the customers, and both until the end: no attribute and no customer goes meanwhile.
-    hold(tx, caller).await?;
+    // The customers before the counter, so that who waits for one keeps nobody else from setting values; and
+    // both until the end: no attribute and no customer goes meanwhile.
     let held = customers::rows::lock(tx, caller.store, customers).await?;
+    hold(tx, caller).await?;
     let there: BTreeSet<CustomerId> = held.iter().map(|customer| customer.id).collect();
     let kinds = within::kinds(tx, caller).await?;
     for (index, setting) in settings.iter().enumerate() {

@@ -61,6 +61,23 @@ pub async fn of_customers(
         .await
 }
 
+/// Whose these values are, each customer once. A value never changes its customer.
+pub async fn customers_of(
+    tx: &mut ReadTx,
+    store: StoreId,
+    ids: &[AttributeValueId],
+) -> Result<Vec<CustomerId>> {
+    let customers: Vec<(CustomerId,)> = tx
+        .query(
+            "SELECT DISTINCT customer_id FROM attribute_value WHERE store_id = $1 AND value_id IN ",
+        )
+        .bind(store)
+        .push_list(ids.iter().copied())
+        .fetch_all()
+        .await?;
+    Ok(customers.into_iter().map(|(id,)| id).collect())
+}
+
 /// The same, as they are shown with their customers: each of whom is in the answer.
 pub async fn embedded(
     tx: &mut ReadTx,

@@ -41,7 +41,8 @@ pub enum Counter {
 }
 
 impl Counter {
-    /// In the order in which who needs several takes them.
+    /// In the order in which who needs several takes them. Who needs customers too holds them after those of
+    /// customers, addresses, groups and channels, and before all the others.
     pub const ALL: [Self; 15] = [
         Self::Customer,
         Self::Address,

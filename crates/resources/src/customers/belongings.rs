@@ -17,7 +17,7 @@ use crate::{
     attribute_values::{self, model::Embedded as Values},
     consent,
     form_fields::{
-        model::{Answer, Entry, Owner, Said},
+        model::{Answer, Difference, Entry, Owner, Said},
         within as form_fields,
     },
     instruments, memberships, metafields, shopper_profiles, wishlists,
@@ -157,15 +157,15 @@ pub async fn make(
     })
 }
 
-/// Set what is said of customers' own form fields; who has other values now.
+/// Set what is said of customers' own form fields; who has other values now, and how so.
 pub async fn change<'d>(
     tx: &mut WriteTx,
     store: StoreId,
     rows: impl Iterator<Item = (CustomerId, &'d Draft)>,
-) -> Result<BTreeSet<CustomerId>> {
+) -> Result<BTreeMap<CustomerId, Difference>> {
     let entries: Vec<Entry<'_>> = own_form_fields(rows).collect();
     let changed = form_fields::set(tx, store, &entries).await?;
-    Ok(changed.into_iter().map(|owner| owner.customer).collect())
+    Ok(changed.into_iter().map(|(owner, difference)| (owner.customer, difference)).collect())
 }
 
 /// Delete what belongs to customers that are about to go. Their going is told; that of their belongings follows

@@ -15,8 +15,9 @@ use crate::{
     addresses,
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
+    form_fields::model::Difference,
     outbox::{self, model::Event},
-    settings,
+    settings, sign_in,
 };
 
 /// Customers that were written, in the order of the request.
@@ -142,7 +143,8 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
 /// Change customers: all of them, or none. What they are afterwards, in the order asked.
 ///
 /// Changes are judged by what they come to: two customers of one batch may swap their addresses. A change
-/// of nothing makes no event and leaves `date_modified` (ruling 9).
+/// of nothing makes no event and leaves `date_modified` (ruling 9); one of form fields' values alone makes one only
+/// where a field had none (published).
 pub async fn update(
     app: &App,
     caller: &Caller,
@@ -333,8 +335,9 @@ async fn update_in(
     let moved = changes.iter().filter(|(id, _)| has_moved(id)).map(|(id, _)| &customers[id]);
     refuse_clashes_among(tx, caller.store, moved, &customers).await?;
     let rows = changes.iter().map(|(id, draft)| (*id, draft));
-    for id in belongings::change(tx, caller.store, rows).await? {
-        differing.entry(id).or_default().insert("form_fields");
+    let answered = belongings::change(tx, caller.store, rows).await?;
+    for id in answered.keys() {
+        differing.entry(*id).or_default().insert("form_fields");
     }
     let numbered = numbers.rows.iter().zip(&numbers.access);
     for ((id, fields), ((event_id, audit_id), (access_id, _))) in differing.iter().zip(numbered) {
@@ -342,8 +345,12 @@ async fn update_in(
         // A clock that is behind must not hide the change from those who ask what is newer.
         customer.modified_at = now.max(customer.modified_at);
         rows::update(tx, caller.store, customer).await?;
-        outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerUpdated(*id), now)
-            .await?;
+        // Published: of values of form fields it is told when they are first entered, and not when they change.
+        let entered = answered.get(id) == Some(&Difference::Entered);
+        if entered || fields.iter().any(|field| *field != "form_fields") {
+            let event = Event::CustomerUpdated(*id);
+            outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
+        }
         if fields.contains("channel_ids") {
             let event = access_updated(customer);
             outbox::rows::publish(tx, caller.store, *access_id, event, now).await?;
@@ -368,9 +375,10 @@ async fn delete_in(
     now: Timestamp,
 ) -> Result<Vec<CustomerId>> {
     belongings::forget(tx, caller.store, ids).await?;
-    let gone = rows::delete(tx, caller.store, ids).await?;
+    let (gone, email_keys) = rows::delete(tx, caller.store, ids).await?;
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
+    sign_in::within::forget(tx, caller.store, &email_keys).await?;
     for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {
         outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerDeleted(*id), now)
             .await?;

@@ -2,7 +2,7 @@
 
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, Version};
 use kernel::{Chance, Error, Result};
-use rest::App;
+use rest::{App, labour::Queued};
 
 use super::{foreign_hash::ForeignHash, model::Password};
 
@@ -23,9 +23,9 @@ pub struct Checked {
 ///
 /// Whatever is kept, one argon2id of our own cost is computed: where no password is set, or there is no such
 /// customer, it takes as long. Only against a hash from elsewhere is there more to do, until the first success.
-pub async fn check(app: &App, kept: String, password: Password) -> Result<Checked> {
+pub async fn check(app: &App, queued: Queued, kept: String, password: Password) -> Result<Checked> {
     let salt = salt(&*app.chance);
-    app.labour.run(move || check_with(&kept, &password, salt)).await?
+    queued.run(move || check_with(&kept, &password, salt)).await?
 }
 
 fn check_with(kept: &str, password: &Password, fresh: [u8; 16]) -> Result<Checked> {

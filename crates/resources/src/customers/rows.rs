@@ -361,22 +361,30 @@ pub async fn exchange_password(
     Ok(changed > 0)
 }
 
-/// Remove those of these customers that there are; their ids, ascending.
+/// Remove those of these customers that there are; their ids, ascending, and their addresses' keys.
 pub async fn delete(
     tx: &mut WriteTx,
     store: StoreId,
     ids: &[CustomerId],
-) -> Result<Vec<CustomerId>> {
-    let gone: Vec<(CustomerId,)> = tx
+) -> Result<(Vec<CustomerId>, BTreeSet<String>)> {
+    let gone: Vec<Gone> = tx
         .query("DELETE FROM customer WHERE store_id = $1 AND customer_id IN ")
         .bind(store)
         .push_list(ids.iter().copied())
-        .push(" RETURNING customer_id")
+        .push(" RETURNING customer_id, email_key")
         .fetch_all()
         .await?;
-    let mut gone: Vec<CustomerId> = gone.into_iter().map(|(id,)| id).collect();
-    gone.sort_unstable();
-    Ok(gone)
+    let mut ids: Vec<CustomerId> = gone.iter().map(|Gone(id, _)| *id).collect();
+    ids.sort_unstable();
+    Ok((ids, gone.into_iter().map(|Gone(_, email_key)| email_key).collect()))
+}
+
+struct Gone(CustomerId, String);
+
+impl FromRow for Gone {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("customer_id")?, row.get("email_key")?))
+    }
 }
 
 /// Count one more declaration of consent, made now or, where a clock is behind, when the last one was. Its
@@ -504,13 +512,17 @@ struct Walk {
 }
 
 impl Walk {
-    /// The filter, with its dates narrowed by the place to begin at: the index is entered there, and not at
-    /// the filter's own end.
+    /// The filter without the bound of its dates that the place tells more closely. Of two places to enter the
+    /// index at `SQLite` would take the one that is a date alone, and pass over everybody who has that date.
     fn nearer(self, filter: &Filter, place: &Place) -> Filter {
         let mut filter = filter.clone();
         let PlaceKey::Date(date) = place.key else { return filter };
         let span = if self.by == Key::Created { &mut filter.created } else { &mut filter.modified };
-        *span = if self.descending { span.not_after(date) } else { span.not_before(date) };
+        if self.descending {
+            span.to = span.to.filter(|to| *to < date);
+        } else {
+            span.from = span.from.filter(|from| *from > date);
+        }
         filter
     }
 
@@ -620,6 +632,8 @@ impl Value for Channels {
 #[cfg(test)]
 mod tests {
 
+    use sql::Db;
+
     use super::*;
     use crate::plans;
 
@@ -636,7 +650,15 @@ mod tests {
         [Stretch::Offset(0), Stretch::After(place.clone()), Stretch::Before(place)]
     }
 
-    /// Check the plan that SQLite makes, without statistics, for each order and part.
+    /// The plan that SQLite makes, without statistics.
+    async fn plan(db: &Db, filter: &Filter, order: Order, stretch: &Stretch<Place>) -> String {
+        let work = async |tx: &mut ReadTx| {
+            listing(tx, StoreId(1), filter, order, stretch, 50).plan().await
+        };
+        db.read(work).await.unwrap().join("; ")
+    }
+
+    /// Check the plan for each order and part.
     async fn check(filter: Filter, expected: impl Fn(Key, &Stretch<Place>) -> Vec<&'static str>) {
         let (_place, db) = plans::database().await;
         for by in KEYS {
@@ -644,10 +666,7 @@ mod tests {
                 parts(by).iter().flat_map(|part| [(part, false), (part, true)])
             {
                 let order = Order { by, descending };
-                let plan = async |tx: &mut ReadTx| {
-                    listing(tx, StoreId(1), &filter, order, part, 50).plan().await
-                };
-                let plan = db.read(plan).await.unwrap().join("; ");
+                let plan = plan(&db, &filter, order, part).await;
                 for words in expected(by, part) {
                     assert!(plan.contains(words), "{order:?} {part:?}: {plan}");
                 }
@@ -663,11 +682,17 @@ mod tests {
             (Key::Id, Stretch::Offset(_)) => vec!["store_id=?"],
             (Key::Id, _) => vec!["store_id=? AND customer_id"],
             (Key::Created, Stretch::Offset(_)) => vec!["customer_by_created"],
-            (Key::Created, _) => vec!["customer_by_created (store_id=? AND date_created"],
+            (Key::Created, _) => {
+                vec!["customer_by_created (store_id=? AND (date_created,customer_id)"]
+            }
             (Key::Modified, Stretch::Offset(_)) => vec!["customer_by_modified"],
-            (Key::Modified, _) => vec!["customer_by_modified (store_id=? AND date_modified"],
+            (Key::Modified, _) => {
+                vec!["customer_by_modified (store_id=? AND (date_modified,customer_id)"]
+            }
             (Key::LastName, Stretch::Offset(_)) => vec!["customer_by_last_name"],
-            (Key::LastName, _) => vec!["customer_by_last_name (store_id=? AND "],
+            (Key::LastName, _) => {
+                vec!["customer_by_last_name (store_id=? AND (last_name_key,customer_id)"]
+            }
         };
         check(Filter::default(), expected).await;
     }
@@ -696,10 +721,7 @@ mod tests {
         let (_place, db) = plans::database().await;
         let filter = Filter { groups: Some(vec![GroupId(7)]), ..Filter::default() };
         let order = Order { by: Key::Id, descending: true };
-        let work = async |tx: &mut ReadTx| {
-            listing(tx, StoreId(1), &filter, order, &Stretch::Offset(0), 50).plan().await
-        };
-        let plan = db.read(work).await.unwrap().join("; ");
+        let plan = plan(&db, &filter, order, &Stretch::Offset(0)).await;
         assert!(plan.contains("customer_by_group (store_id=? AND customer_group_id=?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
         let work = async |tx: &mut ReadTx| {
@@ -722,15 +744,29 @@ mod tests {
         check(ids, |_, _| vec!["(store_id=? AND customer_id=?)"]).await;
     }
 
-    #[test]
-    fn a_cursor_enters_a_filtered_date_at_its_own_place() {
-        let span = Span { from: Some(Timestamp(10)), to: Some(Timestamp(90)) };
-        let filter = Filter { modified: span, ..Filter::default() };
-        let place = Place { id: CustomerId(1), key: PlaceKey::Date(Timestamp(50)) };
-        let nearer = |descending| {
-            Walk { by: Key::Modified, descending, sorts: false }.nearer(&filter, &place).modified
-        };
-        assert_eq!(nearer(false), Span { from: Some(Timestamp(50)), to: Some(Timestamp(90)) });
-        assert_eq!(nearer(true), Span { from: Some(Timestamp(10)), to: Some(Timestamp(50)) });
+    #[tokio::test]
+    async fn a_cursor_enters_a_filtered_date_at_its_own_place() {
+        const UP: &str = "(store_id=? AND (date_modified,customer_id)>(?,?) AND date_modified<?)";
+        const DOWN: &str = "(store_id=? AND date_modified>? AND (date_modified,customer_id)<(?,?))";
+        const ALONE: &str = "(store_id=? AND date_modified>? AND date_modified<?)";
+        let (_place, db) = plans::database().await;
+        let after = &parts(Key::Modified)[1];
+        // The place is at 1: the filter's bound lies before it, there, or beyond, where it tells more.
+        for (descending, bound, expected) in [
+            (false, 0, UP),
+            (false, 1, UP),
+            (false, 2, ALONE),
+            (true, 2, DOWN),
+            (true, 1, DOWN),
+            (true, 0, ALONE),
+        ] {
+            let bound = Timestamp(bound);
+            let (from, to) =
+                if descending { (Timestamp(-90), bound) } else { (bound, Timestamp(90)) };
+            let modified = Span { from: Some(from), to: Some(to) };
+            let filter = Filter { modified, ..Filter::default() };
+            let plan = plan(&db, &filter, Order { by: Key::Modified, descending }, after).await;
+            assert!(plan.contains(expected), "{descending} {bound:?}: {plan}");
+        }
     }
 }

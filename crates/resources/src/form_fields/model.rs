@@ -93,6 +93,15 @@ pub struct Entry<'s> {
     pub path: String,
 }
 
+/// How an owner's values came to be others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Difference {
+    /// Those that there were have changed, or are gone.
+    Changed,
+    /// A field that had none has one now.
+    Entered,
+}
+
 /// A value that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -120,6 +129,18 @@ impl Definition {
             faults.add("choices", rule);
         }
         faults.or(Self { object, name, kind, required, choices })
+    }
+
+    /// A definition as it was kept: it was checked when it was made.
+    #[must_use]
+    pub fn kept(
+        object: Object,
+        name: String,
+        kind: Kind,
+        required: bool,
+        choices: Vec<String>,
+    ) -> Self {
+        Self { object, name, kind, required, choices }
     }
 
     #[must_use]
@@ -196,6 +217,16 @@ impl Object {
         match self {
             Self::Customer => "customer",
             Self::Address => "address",
+        }
+    }
+
+    /// Bytes that the values of one owner may have together, each with the name of its field: a page shows 250
+    /// customers, with ten addresses each.
+    #[must_use]
+    pub fn most_of_values(self) -> usize {
+        match self {
+            Self::Customer => 64 * 1024,
+            Self::Address => 16 * 1024,
         }
     }
 }

@@ -6,8 +6,11 @@ use sql::{ReadTx, WriteTx};
 
 use super::{
     filter::{Filter, Place},
-    model::{Answer, Definition, Entry, Field, MOST_FIELDS, Owner, Said, Target, Value},
-    rows, within,
+    model::{
+        Answer, Definition, Difference, Entry, Field, MOST_FIELDS, Owner, Said, Target, Value,
+    },
+    rows::{self, Label},
+    within,
 };
 use crate::{
     addresses::{self, model::Address},
@@ -91,7 +94,8 @@ pub async fn list(
 /// Set values: all of them, or none. What each of them is afterwards.
 ///
 /// It is a change of the customer, or of the address, once however many values differ; where none does, it is
-/// none (ruling 9).
+/// none (ruling 9). An event tells of the address, and of the customer where a field had no value before
+/// (published).
 pub async fn set(
     app: &App,
     caller: &Caller,
@@ -116,7 +120,7 @@ async fn define_in(
     let store = caller.store;
     hold_definitions(tx, store).await?;
     let known: Vec<FormFieldId> =
-        rows::fields(tx, store).await?.into_iter().map(|field| field.id).collect();
+        rows::labels(tx, store).await?.into_iter().map(|label| label.id).collect();
     // Who sets values holds theirs: a definition does not change under a value.
     let mut fields = rows::lock(tx, store, &known).await?;
     let mut defined = Vec::new();
@@ -202,12 +206,12 @@ async fn list_in(
     stretch: Stretch<Place>,
     limit: i64,
 ) -> Result<Listing> {
-    let fields = rows::fields(tx, store).await?;
-    let is_meant = |field: &&Field| {
-        filter.name.as_ref().is_none_or(|name| name == field.definition.name())
-            && filter.kind.is_none_or(|kind| kind == field.definition.kind())
+    let fields = rows::labels(tx, store).await?;
+    let is_meant = |label: &&Label| {
+        filter.name.as_ref().is_none_or(|name| *name == label.name)
+            && filter.kind.is_none_or(|kind| kind == label.kind)
     };
-    let meant: Vec<&Field> = fields.iter().filter(is_meant).collect();
+    let meant: Vec<&Label> = fields.iter().filter(is_meant).collect();
     // Values that are still being removed are of no field any more.
     let narrows = meant.len() < fields.len() || !rows::removed(tx, store).await?.is_empty();
     let ids: Vec<FormFieldId> = meant.iter().map(|field| field.id).collect();
@@ -245,18 +249,22 @@ async fn set_in(
         entries.push(Entry { owner, said, row, path: row.to_string() });
     }
     let changed = within::set(tx, caller.store, &entries).await?;
-    for (owner, (event_id, audit_id)) in changed.iter().zip(numbers) {
+    for ((owner, how), (event_id, audit_id)) in changed.iter().zip(numbers) {
         let (event, change) = if let Some(address) = owner.address {
             let event = Event::AddressUpdated(owner.customer, address);
-            (event, Change::address_updated(address, &["form_fields"]))
+            (Some(event), Change::address_updated(address, &["form_fields"]))
         } else {
             let customer = customers.get_mut(&owner.customer).expect("every owner is held");
             customer.modified_at = now.max(customer.modified_at);
             customers::rows::update(tx, caller.store, customer).await?;
             let change = Change::customer_updated(customer.id, &["form_fields"]);
-            (Event::CustomerUpdated(customer.id), change)
+            // Published: told when values are first entered, and not when they change.
+            let event = Event::CustomerUpdated(customer.id);
+            ((*how == Difference::Entered).then_some(event), change)
         };
-        outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
+        if let Some(event) = event {
+            outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
+        }
         audit::rows::record(tx, caller, *audit_id, &change, now).await?;
     }
     let owners: Vec<Owner> = entries.iter().map(|entry| entry.owner).collect();

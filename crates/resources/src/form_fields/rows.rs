@@ -23,6 +23,39 @@ pub async fn fields(tx: &mut ReadTx, store: StoreId) -> Result<Vec<Field>> {
         .await
 }
 
+/// What a field is called and how it is answered: all that reading its values needs.
+#[derive(Clone, Debug)]
+pub struct Label {
+    pub id: FormFieldId,
+    pub object: Object,
+    pub name: String,
+    pub kind: Kind,
+    /// How many values of it there are.
+    pub answers: i64,
+}
+
+/// The label of every field that the store has.
+pub async fn labels(tx: &mut ReadTx, store: StoreId) -> Result<Vec<Label>> {
+    tx.query(LABEL).push("WHERE store_id = $1 AND removed_at = 0").bind(store).fetch_all().await
+}
+
+/// The labels of those of these fields that the store has.
+pub async fn labels_of(tx: &mut ReadTx, store: StoreId, ids: &[FormFieldId]) -> Result<Vec<Label>> {
+    let mut labels = Vec::new();
+    // A store has a hundred; but values of any number may still be in removal.
+    for some in ids.chunks(sql::LIST_CAP) {
+        labels.extend(labelling(tx, store, some).fetch_all::<Label>().await?);
+    }
+    Ok(labels)
+}
+
+fn labelling<'t>(tx: &'t mut ReadTx, store: StoreId, ids: &[FormFieldId]) -> Query<'t, Reads> {
+    tx.query(LABEL)
+        .push("WHERE store_id = $1 AND removed_at = 0 AND field_id IN ")
+        .bind(store)
+        .push_list(ids.iter().copied())
+}
+
 /// Those of these fields that the store has, in the order of their ids, held until the transaction ends.
 pub async fn lock(tx: &mut WriteTx, store: StoreId, ids: &[FormFieldId]) -> Result<Vec<Field>> {
     let for_update = tx.for_update();
@@ -358,6 +391,9 @@ const SELECT: &str = "
     SELECT field_id, object, name, kind, required, choices, answers
     FROM form_field ";
 
+/// What a [`Label`] is read from; every use goes on with `WHERE store_id = $1`.
+const LABEL: &str = "SELECT field_id, object, name, kind, answers FROM form_field ";
+
 /// What a [`Raw`] is read from; every use goes on with `WHERE store_id = $1`.
 const VALUES: &str = "SELECT session_id, field_id, customer_id, address_id, value FROM form_value";
 
@@ -373,16 +409,27 @@ fn address_column(owner: Owner) -> i64 {
 impl FromRow for Field {
     fn from_row(row: &Row<'_>) -> Result<Self> {
         let choices: String = row.get("choices")?;
-        let definition = Definition::new(
-            row.get("object")?,
-            row.get("name")?,
-            row.get("kind")?,
-            row.get("required")?,
-            model::from_lines(&choices),
-        );
         Ok(Self {
             id: row.get("field_id")?,
-            definition: definition.map_err(|error| sql::Error::column("choices", error))?,
+            definition: Definition::kept(
+                row.get("object")?,
+                row.get("name")?,
+                row.get("kind")?,
+                row.get("required")?,
+                model::from_lines(&choices),
+            ),
+            answers: row.get("answers")?,
+        })
+    }
+}
+
+impl FromRow for Label {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            id: row.get("field_id")?,
+            object: row.get("object")?,
+            name: row.get("name")?,
+            kind: row.get("kind")?,
             answers: row.get("answers")?,
         })
     }
@@ -465,5 +512,14 @@ mod tests {
             "form_value_by_field (store_id=? AND field_id=?",
         )
         .await;
+    }
+
+    #[tokio::test]
+    async fn values_lead_to_the_labels_of_their_fields_and_to_no_others() {
+        let (_place, db) = plans::database().await;
+        let fields = [FormFieldId(1), FormFieldId(2)];
+        let plan = async |tx: &mut ReadTx| labelling(tx, StoreId(1), &fields).plan().await;
+        let plan = db.read(plan).await.unwrap().join("; ");
+        assert!(plan.contains("form_field_1 (store_id=? AND field_id=?)"), "{plan}");
     }
 }

@@ -8,8 +8,8 @@ use sql::{ReadTx, WriteTx};
 
 use super::{
     filter::Place,
-    model::{Answer, Entry, Field, Object, Owner, Value},
-    rows::{self, Raw},
+    model::{Answer, Difference, Entry, Field, Object, Owner, Value},
+    rows::{self, Label, Raw},
 };
 use crate::counters::rows::{self as counters, Counter};
 
@@ -52,38 +52,44 @@ pub async fn understood(tx: &mut ReadTx, store: StoreId, raw: Vec<Raw>) -> Resul
     if raw.is_empty() {
         return Ok(Vec::new());
     }
-    let fields = rows::fields(tx, store).await?;
-    let fields: BTreeMap<FormFieldId, &Field> =
-        fields.iter().map(|field| (field.id, field)).collect();
+    let named: BTreeSet<FormFieldId> = raw.iter().map(|raw| raw.place.field).collect();
+    let named: Vec<FormFieldId> = named.into_iter().collect();
+    let labels = rows::labels_of(tx, store, &named).await?;
+    let labels: BTreeMap<FormFieldId, Label> =
+        labels.into_iter().map(|label| (label.id, label)).collect();
     let understand = |Raw { place, owner, text }| {
-        let definition = &fields.get(&place.field)?.definition;
-        let value = Value::from_column(definition.kind(), text);
-        Some(Answer { place, owner, name: definition.name().to_owned(), value })
+        let label = labels.get(&place.field)?;
+        let value = Value::from_column(label.kind, text);
+        Some(Answer { place, owner, name: label.name.clone(), value })
     };
     Ok(raw.into_iter().filter_map(understand).collect())
 }
 
-/// Set values, all or none; whose there are other values now. Of several rows of a request only the first at
+/// Set values, all or none; whose there are other values now, and how so. Of several rows of a request only the first at
 /// fault is told; where one field is named twice, the later word counts.
 pub async fn set(
     tx: &mut WriteTx,
     store: StoreId,
     entries: &[Entry<'_>],
-) -> Result<BTreeSet<Owner>> {
+) -> Result<BTreeMap<Owner, Difference>> {
     if entries.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(BTreeMap::new());
     }
-    let fields = held(tx, store, entries).await?;
+    let labels = rows::labels(tx, store).await?;
+    let fields = held(tx, store, &labels, entries).await?;
     let wanted = judged(&fields, entries)?;
     let kept = kept(tx, store, &wanted).await?;
-    let mut different = BTreeSet::new();
+    refuse_too_much(&sizes(&labels, &kept, &wanted), entries)?;
+    let mut different: BTreeMap<Owner, Difference> = BTreeMap::new();
     let mut tally: BTreeMap<FormFieldId, i64> = BTreeMap::new();
     let mut changes = Vec::new();
     for ((owner, field), value) in wanted {
         let text = value.as_ref().map(Value::to_column);
         let before = kept.get(&owner).and_then(|answers| answers.get(&field));
         if before.map(|raw| &raw.text) != text.as_ref() {
-            different.insert(owner);
+            let how = if before.is_none() { Difference::Entered } else { Difference::Changed };
+            let known = different.entry(owner).or_insert(how);
+            *known = how.max(*known);
             *tally.entry(field).or_default() +=
                 i64::from(text.is_some()) - i64::from(before.is_some());
             changes.push((owner, field, text));
@@ -96,7 +102,7 @@ pub async fn set(
     for (field, more) in tally.into_iter().filter(|(_, more)| *more != 0) {
         rows::count(tx, store, field, more).await?;
     }
-    open_sessions(tx, store, &different, &mut sessions).await?;
+    open_sessions(tx, store, different.keys(), &mut sessions).await?;
     for (owner, field, text) in changes {
         let place = Place { session: sessions[&owner], field };
         match text {
@@ -138,18 +144,17 @@ async fn discounted(
     Ok(any)
 }
 
-/// The fields that are named, held until the transaction ends.
+/// Those of these fields that are named, held until the transaction ends.
 async fn held(
     tx: &mut WriteTx,
     store: StoreId,
+    labels: &[Label],
     entries: &[Entry<'_>],
 ) -> Result<BTreeMap<(Object, String), Field>> {
     let named: BTreeSet<(Object, &str)> =
         entries.iter().map(|entry| (entry.owner.object(), entry.said.name.as_str())).collect();
-    let known = rows::fields(tx, store).await?;
-    let is_named =
-        |field: &&Field| named.contains(&(field.definition.object(), field.definition.name()));
-    let ids: Vec<FormFieldId> = known.iter().filter(is_named).map(|field| field.id).collect();
+    let is_named = |label: &&Label| named.contains(&(label.object, label.name.as_str()));
+    let ids: Vec<FormFieldId> = labels.iter().filter(is_named).map(|label| label.id).collect();
     // Read again: meanwhile one may have been removed, or may have other choices.
     let fields = rows::lock(tx, store, &ids).await?;
     let by_name =
@@ -185,17 +190,16 @@ fn judged(fields: &BTreeMap<(Object, String), Field>, entries: &[Entry<'_>]) -> 
     faults.or(wanted)
 }
 
-/// What the owners have now, by field.
-async fn kept(
-    tx: &mut WriteTx,
-    store: StoreId,
-    wanted: &Wanted,
-) -> Result<BTreeMap<Owner, BTreeMap<FormFieldId, Raw>>> {
+/// What owners have, by field.
+type Kept = BTreeMap<Owner, BTreeMap<FormFieldId, Raw>>;
+
+/// What the owners have now.
+async fn kept(tx: &mut WriteTx, store: StoreId, wanted: &Wanted) -> Result<Kept> {
     let owners: BTreeSet<Owner> = wanted.keys().map(|(owner, _)| *owner).collect();
     let customers: Vec<CustomerId> =
         owners.iter().filter(|owner| owner.address.is_none()).map(|owner| owner.customer).collect();
     let addresses: Vec<AddressId> = owners.iter().filter_map(|owner| owner.address).collect();
-    let mut kept: BTreeMap<Owner, BTreeMap<FormFieldId, Raw>> = BTreeMap::new();
+    let mut kept = Kept::new();
     let mut raw = Vec::new();
     if !customers.is_empty() {
         raw = rows::of_customers(tx, store, &customers).await?;
@@ -209,15 +213,49 @@ async fn kept(
     Ok(kept)
 }
 
+/// How many bytes the values of each owner are, and would be, each with the name of its field.
+fn sizes(labels: &[Label], kept: &Kept, wanted: &Wanted) -> BTreeMap<Owner, (usize, usize)> {
+    let names: BTreeMap<FormFieldId, usize> =
+        labels.iter().map(|label| (label.id, label.name.len())).collect();
+    // Values of a field that has been removed are none any more.
+    let size = |field: &FormFieldId, text: &str| names.get(field).map_or(0, |it| it + text.len());
+    let mut sizes: BTreeMap<Owner, (usize, usize)> = BTreeMap::new();
+    for (owner, answers) in kept {
+        let all: usize = answers.iter().map(|(field, raw)| size(field, &raw.text)).sum();
+        sizes.insert(*owner, (all, all));
+    }
+    for ((owner, field), value) in wanted {
+        let (_, after) = sizes.entry(*owner).or_default();
+        let before = kept.get(owner).and_then(|answers| answers.get(field));
+        *after -= before.map_or(0, |raw| size(field, &raw.text));
+        *after += value.as_ref().map_or(0, |value| size(field, &value.to_column()));
+    }
+    sizes
+}
+
+/// Refuse what makes the values of an owner more than they may be together. Where they are more already, as of
+/// the time before there was a bound, they may become fewer.
+fn refuse_too_much(sizes: &BTreeMap<Owner, (usize, usize)>, entries: &[Entry<'_>]) -> Result<()> {
+    let is_too_much = |entry: &&Entry<'_>| {
+        let (before, after) = sizes[&entry.owner];
+        after > entry.owner.object().most_of_values().max(before)
+    };
+    let Some(entry) = entries.iter().find(is_too_much) else { return Ok(()) };
+    let object = entry.owner.object();
+    let (name, most) = (object.name(), object.most_of_values());
+    let rule =
+        format!("the values of one {name} with their names are at most {most} bytes together");
+    Err(Error::invalid(format!("{}.value", entry.path), rule))
+}
+
 /// Give a session to each owner that has none.
 async fn open_sessions(
     tx: &mut WriteTx,
     store: StoreId,
-    owners: &BTreeSet<Owner>,
+    owners: impl Iterator<Item = &Owner>,
     sessions: &mut BTreeMap<Owner, i64>,
 ) -> Result<()> {
-    let new: Vec<Owner> =
-        owners.iter().filter(|owner| !sessions.contains_key(owner)).copied().collect();
+    let new: Vec<Owner> = owners.filter(|owner| !sessions.contains_key(owner)).copied().collect();
     if new.is_empty() {
         return Ok(());
     }

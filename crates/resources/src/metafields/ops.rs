@@ -82,10 +82,11 @@ pub async fn create(
     let customers: Vec<CustomerId> = customers.into_iter().collect();
     app.db
         .write(async |tx| {
+            let mut names = Names::hold(tx, caller.store, &customers).await?;
+            // After the customers: who waits for one keeps nobody else from a number.
             let count = i64::try_from(drafts.len()).map_err(Error::internal)?;
             let first = counters::number(tx, caller.store, Counter::Metafield, count).await?;
             let first = first.ok_or(Error::NotFound("store"))?;
-            let mut names = Names::hold(tx, caller.store, &customers).await?;
             let mut outcomes = Vec::with_capacity(drafts.len());
             for (((customer, changes), id), numbers) in drafts.iter().zip(first..).zip(&numbers) {
                 let owner = caller.client_id();

@@ -9,3 +9,4 @@ pub mod ops;
 pub mod rows;
 pub mod v2;
 pub mod v3;
+pub mod within;

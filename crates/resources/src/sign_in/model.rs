@@ -1,4 +1,5 @@
-use kernel::{ChannelId, CustomerId, Timestamp};
+use kernel::{ChannelId, CustomerId, StoreId, Timestamp};
+use sha2::{Digest as _, Sha256};
 
 /// Attempts for one address that have failed, or are not known to have succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,15 @@ impl Attempts {
         let quiet = (now.0 - self.locked_until.0).max(0);
         (self.failures - quiet / (FORGIVEN_EVERY * Timestamp::SECOND)).max(0)
     }
+}
+
+/// Whom an attempt is for: a digest, so that no address is kept of those who are no customers. Whoever has the
+/// database and a list of addresses can still tell which of them are in it.
+#[must_use]
+pub fn digest(store: StoreId, email_key: &str) -> [u8; 32] {
+    let digest =
+        Sha256::new().chain_update(b"custodia sign-in\0").chain_update(store.0.to_be_bytes());
+    digest.chain_update(email_key.as_bytes()).finalize().into()
 }
 
 /// Seconds of lock after so many failures.

@@ -1,11 +1,10 @@
 use kernel::{CustomerId, Error, Result, StoreId, Timestamp, fold, hex};
-use rest::{App, Caller};
-use sha2::{Digest as _, Sha256};
+use rest::{App, Caller, labour::Queued};
 use sql::{ReadTx, WriteTx};
 
 use super::{
-    model::{Account, Attempts, MOST_KEPT, Place, Wait},
-    rows,
+    model::{Account, Attempts, MOST_KEPT, Place, Wait, digest},
+    rows, within,
 };
 use crate::{
     audit::{self, model::Change},
@@ -26,13 +25,7 @@ pub async fn validate(
     password: Password,
     place: Place,
 ) -> Result<Option<CustomerId>> {
-    let key = fold(email);
-    let subject = subject(caller.store, &key);
-    let _turn = app.turns.take(&subject).await;
-    begin(app, caller, &subject).await?;
-    let found = async |tx: &mut ReadTx| account_of(tx, caller.store, &key, place).await;
-    let account = app.db.snapshot(found).await?;
-    check(app, caller, &subject, account, password).await
+    attempt(app, caller, &fold(email), Whom::Enters(place), password).await
 }
 
 /// Whether this is the password of a customer. Counted for their address, like a sign-in.
@@ -46,18 +39,64 @@ pub async fn validate_of(
         Ok::<_, Error>(customers::rows::find(tx, caller.store, customer).await?)
     };
     let Some(known) = app.db.read(find).await? else {
-        password::check(app, String::new(), password).await?;
+        password::check(app, app.labour.queue()?, String::new(), password).await?;
         return Err(Error::NotFound("customer"));
     };
-    let subject = subject(caller.store, &known.email_key());
-    let _turn = app.turns.take(&subject).await;
-    begin(app, caller, &subject).await?;
-    let kept = async |tx: &mut ReadTx| {
-        Ok::<_, Error>(customers::rows::password_of(tx, caller.store, customer).await?)
+    let found = attempt(app, caller, &known.email_key(), Whom::Is(customer), password).await?;
+    Ok(found.is_some())
+}
+
+/// Whose password is checked.
+#[derive(Clone, Copy)]
+enum Whom {
+    /// The account that the address leads to here.
+    Enters(Place),
+    Is(CustomerId),
+}
+
+/// One attempt at an address.
+///
+/// It is counted, as failed, before the password is looked at: neither a crash nor who hangs up is a way around
+/// the lock. And it is counted after all that can fail because there is too much to do (the turn, the place
+/// in the queue for a hash, the reading of the account), which is the same whether there is an account or not:
+/// what an overloaded server refuses is nobody's failure. Past the count there is only the hash, and a success
+/// to be kept; where that cannot be, the attempt stays a failure, because taking it back could not be kept
+/// either.
+async fn attempt(
+    app: &App,
+    caller: &Caller,
+    email_key: &str,
+    whom: Whom,
+    password: Password,
+) -> Result<Option<CustomerId>> {
+    let digest = digest(caller.store, email_key);
+    let subject = hex(&digest);
+    let _turn = app.turns.take(caller.store, digest).await?;
+    let queued = app.labour.queue()?;
+    let now = app.clock.now();
+    let look = async |tx: &mut ReadTx| {
+        // Who has to wait is told so without a write.
+        Attempts::begin(rows::find(tx, caller.store, &subject).await?, now).map_err(too_soon)?;
+        account(tx, caller.store, email_key, whom).await
     };
-    let kept = app.db.read(kept).await?.unwrap_or_default();
-    let account = Account { id: customer, password_hash: kept };
-    Ok(check(app, caller, &subject, Some(account), password).await?.is_some())
+    let account = app.db.snapshot(look).await?;
+    app.db.write(async |tx| count(tx, caller.store, &subject, now).await).await?;
+    check(app, caller, &subject, account, queued, password).await
+}
+
+async fn account(
+    tx: &mut ReadTx,
+    store: StoreId,
+    email_key: &str,
+    whom: Whom,
+) -> Result<Option<Account>> {
+    match whom {
+        Whom::Enters(place) => account_of(tx, store, email_key, place).await,
+        Whom::Is(id) => {
+            let kept = customers::rows::password_of(tx, store, id).await?;
+            Ok(kept.map(|password_hash| Account { id, password_hash }))
+        }
+    }
 }
 
 /// The account that an address leads to. No two lead to it from one channel (ruling 16); where settings have
@@ -83,49 +122,36 @@ async fn account_of(
 async fn check(
     app: &App,
     caller: &Caller,
-    subject: &[u8; 32],
+    subject: &str,
     account: Option<Account>,
+    queued: Queued,
     password: Password,
 ) -> Result<Option<CustomerId>> {
     let (id, kept) = match account {
         Some(account) => (Some(account.id), account.password_hash),
         None => (None, String::new()),
     };
-    let Checked { is_right, rehashed } = password::check(app, kept.clone(), password).await?;
+    let Checked { is_right, rehashed } =
+        password::check(app, queued, kept.clone(), password).await?;
     let Some(id) = id.filter(|_| is_right) else { return Ok(None) };
     let now = app.clock.now();
     let audit_id = app.event_ids.next(now);
-    let subject = hex(subject);
     app.db
         .write(async |tx| {
-            let held = counters::hold(tx, caller.store, Counter::SignIn).await?;
-            held.ok_or(Error::NotFound("store"))?;
-            if rows::delete(tx, caller.store, &subject).await? {
-                counters::discount(tx, caller.store, Counter::SignIn, 1).await?;
-            }
+            // The customer before the counter, as who deletes one takes them.
             if let Some(hash) = &rehashed
                 && customers::rows::exchange_password(tx, caller.store, id, &kept, hash).await?
             {
                 let change = Change::password_rehashed(id);
                 audit::rows::record(tx, caller, audit_id, &change, now).await?;
             }
-            Ok::<_, Error>(())
+            within::forget_subjects(tx, caller.store, &[subject.to_owned()]).await
         })
         .await?;
     Ok(Some(id))
 }
 
-/// Count an attempt before it is looked at, or refuse it for now.
-async fn begin(app: &App, caller: &Caller, subject: &[u8; 32]) -> Result<()> {
-    let now = app.clock.now();
-    let subject = hex(subject);
-    // Who has to wait is told so without a write.
-    let look =
-        async |tx: &mut ReadTx| Ok::<_, Error>(rows::find(tx, caller.store, &subject).await?);
-    Attempts::begin(app.db.read(look).await?, now).map_err(too_soon)?;
-    app.db.write(async |tx| count(tx, caller.store, &subject, now).await).await
-}
-
+/// Count an attempt, or refuse it for now.
 async fn count(tx: &mut WriteTx, store: StoreId, subject: &str, now: Timestamp) -> Result<()> {
     if let Some(before) = rows::lock(tx, store, subject).await? {
         let after = Attempts::begin(Some(before), now).map_err(too_soon)?;
@@ -159,14 +185,6 @@ async fn make_room(tx: &mut WriteTx, store: StoreId, now: Timestamp) -> Result<(
         counters::discount(tx, store, Counter::SignIn, gone).await?;
     }
     Ok(())
-}
-
-/// Whom an attempt is for: a digest, so that no address is kept of those who are no customers. Whoever has the
-/// database and a list of addresses can still tell which of them are in it.
-fn subject(store: StoreId, email_key: &str) -> [u8; 32] {
-    let digest =
-        Sha256::new().chain_update(b"custodia sign-in\0").chain_update(store.0.to_be_bytes());
-    digest.chain_update(email_key.as_bytes()).finalize().into()
 }
 
 fn too_soon(Wait(seconds): Wait) -> Error {

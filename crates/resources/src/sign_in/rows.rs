@@ -67,15 +67,25 @@ pub async fn update(
     Ok(())
 }
 
-/// Forget a subject; whether anything was remembered. The caller holds the counter.
-pub async fn delete(tx: &mut WriteTx, store: StoreId, subject: &str) -> Result<bool> {
-    let gone = tx
-        .query("DELETE FROM sign_in_attempt WHERE store_id = $1 AND subject = $2")
+/// Whether anything is remembered of any of these subjects.
+pub async fn are_any(tx: &mut ReadTx, store: StoreId, subjects: &[String]) -> Result<bool> {
+    let found: Option<()> = tx
+        .query("SELECT subject FROM sign_in_attempt WHERE store_id = $1 AND subject IN ")
         .bind(store)
-        .bind(subject)
-        .execute()
+        .push_list(subjects.iter().map(String::as_str))
+        .push(" LIMIT 1")
+        .fetch_optional()
         .await?;
-    Ok(gone > 0)
+    Ok(found.is_some())
+}
+
+/// Forget these subjects; of how many anything was remembered. The caller holds the counter.
+pub async fn delete(tx: &mut WriteTx, store: StoreId, subjects: &[String]) -> Result<u64> {
+    tx.query("DELETE FROM sign_in_attempt WHERE store_id = $1 AND subject IN ")
+        .bind(store)
+        .push_list(subjects.iter().map(String::as_str))
+        .execute()
+        .await
 }
 
 /// Forget up to `most` subjects that would be forgotten by `until`, soonest first; how many. The caller holds

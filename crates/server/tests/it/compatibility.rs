@@ -302,7 +302,8 @@ while it says something else. Each column is evidence of its own kind, so there 
   Elsewhere the published documentation is followed.
 - **clients**: real libraries that have had the operation done on the release binary: `python` and `node` are
   BigCommerce's own, `pages` sends what the published pages show. `scripts/test clients` takes this from the server's
-  log. Besides, `schemathesis` asks every operation of `/openapi.json`.
+  log. Besides, `schemathesis` asks every operation of `/openapi.json`, and those of the published documents: what is
+  not as their schemas have it is in [deviations.tsv](../clients/published/deviations.tsv), each with its reason.
 - **both engines**: the same tests pass on SQLite and PostgreSQL, with the same bytes.
 - **other stores**: `token`: another store's token is refused, by the walk. `rows`: a test, listed below, sees to it
   that nothing of another store is read or changed.

@@ -103,6 +103,39 @@ on_each_engine! {
         holds(&service).await;
     }
 
+    async fn values_set_at_once_do_not_come_to_more_than_one_customer_may_have(service: Service) {
+        const ADDRESSES: &str = "/v3/customers/addresses";
+        let rows = |object: &str| (0..12).map(|n| json!({"name": format!("f{n}"), "type": "text", "for": object})).collect::<Value>();
+        defined(&service, rows("customer")).await;
+        defined(&service, rows("address")).await;
+        let home = json!({"first_name": "A", "last_name": "B", "address1": "Weg", "city": "Ulm", "state_or_province": "",
+            "postal_code": "", "country_code": "DE"});
+        let text = "x".repeat(9_998);
+        let small = "x".repeat(4_094);
+        for round in 1..=4 {
+            let made = json!([{"email": format!("r{round}@b.c"), "first_name": "A", "last_name": "B", "addresses": [home]}]);
+            service.made(made).await;
+            let requests = (0..12).map(|n| {
+                let name = format!("f{n}");
+                match n % 4 {
+                    0 | 1 => ("PUT", VALUES.to_owned(), json!([value(round, &name, text.clone())])),
+                    2 => ("PUT", "/v3/customers".to_owned(), json!([{"id": round, "form_fields": [{"name": name, "value": text}]}])),
+                    _ => ("PUT", ADDRESSES.to_owned(), json!([{"id": round, "form_fields": [{"name": name, "value": small}]}])),
+                }
+            });
+            let more = (0..6).map(|n| ("PUT", VALUES.to_owned(), json!([{"address_id": round, "name": format!("f{n}"), "value": small}])));
+            for answer in race(&service, requests.chain(more).collect()).await {
+                assert!(matches!(answer.status, 200 | 422), "{answer}");
+            }
+            let sum = |of: &str| format!("SELECT SUM(LENGTH(value) + 2) FROM form_value WHERE customer_id = {round} AND address_id {of} 0");
+            // As many as fit, and not one more: six of ten thousand, three or four of four thousand and some.
+            assert_eq!(service.number(&sum("=")).await, 60_000);
+            let of_address = service.number(&sum(">")).await;
+            assert!((12_200..=16_384).contains(&of_address), "{of_address}");
+        }
+        holds(&service).await;
+    }
+
     async fn who_sets_a_value_waits_for_the_definition_and_takes_it_as_it_is_then(service: Service) {
         let size = json!({"name": "size", "type": "picklist", "choices": ["S", "L"]});
         defined(&service, json!([size])).await;
@@ -214,5 +247,52 @@ on_each_engine! {
             race(&service, requests.collect()).await;
             holds(&service).await;
         }
+    }
+
+    /// In the order of `Counter::ALL`. Were it the other way round, this one would hold a field and wait for who sets an
+    /// attribute, who waits for who holds the customer, who waits for the field.
+    #[expect(clippy::disallowed_methods, reason = "a race needs tasks")]
+    async fn who_waits_to_give_a_new_customer_attributes_holds_no_form_field_yet(service: Service) {
+        defined(&service, json!([{"name": "a", "type": "text"}])).await;
+        service.crowd(1).await;
+        let attribute = json!([{"name": "Nickname", "type": "string"}]);
+        assert_eq!(service.post("modify", "/v3/customers/attributes", attribute).await.ids(), [1]);
+        let (held, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let holder = {
+            let (db, held, go) = (service.app().db.clone(), held.clone(), go.clone());
+            tokio::spawn(async move {
+                let work = async |tx: &mut WriteTx| {
+                    let for_update = tx.for_update();
+                    let customer = tx.query("SELECT customer_id FROM customer WHERE customer_id = 1");
+                    customer.push(for_update).fetch_one::<(i64,)>().await?;
+                    held.notify_one();
+                    go.notified().await;
+                    let free = tx.skip_locked();
+                    tx.query("SELECT field_id FROM form_field").push(free).fetch_all::<(i64,)>().await
+                };
+                db.write(work).await
+            })
+        };
+        held.notified().await;
+        let send = |method: &'static str, path: &'static str, body: Value| {
+            let service = service.clone();
+            tokio::spawn(async move { service.ask(method, path).token("modify").json(body).send().await })
+        };
+        let set = json!([{"customer_id": 1, "attribute_id": 1, "value": "Ada"}]);
+        let setter = send("PUT", "/v3/customers/attribute-values", set);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let new = json!([{"email": "new@b.c", "first_name": "A", "last_name": "B",
+            "attributes": [{"attribute_id": 1, "attribute_value": "Bea"}], "form_fields": [{"name": "a", "value": "x"}]}]);
+        let maker = send("POST", "/v3/customers", new);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        assert!(!setter.is_finished(), "it waits for the customer");
+        assert!(!maker.is_finished(), "it waits for who sets an attribute");
+        go.notify_one();
+        assert_eq!(holder.await.unwrap().unwrap(), [(1,)], "the field is free");
+        for answer in [setter.await.unwrap(), maker.await.unwrap()] {
+            assert_eq!(answer.status, 200, "{answer}");
+        }
+        assert_eq!(service.number("SELECT COUNT(*) FROM attribute_value").await, 2);
+        holds(&service).await;
     }
 }

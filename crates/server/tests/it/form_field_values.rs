@@ -279,6 +279,39 @@ on_each_engine! {
         assert_eq!(service.dump().await, before);
     }
 
+    async fn a_customers_first_values_are_told_and_no_change_of_them(service: Service) {
+        with_a_form(&service).await;
+        set(&service, json!([value(1, "Sales Rep", "x"), value(2, "Sales Rep", "x")])).await;
+        let changed = json!([value(1, "Sales Rep", "y"), value(2, "Sales Rep", "")]);
+        let in_customers = json!([{"id": 1, "form_fields": [{"name": "Sales Rep", "value": "z"}]}]);
+        for (at, (path, rows)) in [(VALUES, changed), ("/v3/customers", in_customers)].into_iter().enumerate() {
+            let events = service.events().await;
+            let seconds = 60 * (i64::try_from(at).unwrap() + 1);
+            service.set_seconds(seconds);
+            assert_eq!(service.put("modify", path, rows).await.status, 200);
+            assert_eq!(service.events().await, events, "{path}");
+            assert_eq!(service.audit().await.last().unwrap().split_once(' ').unwrap().0, "customer.updated");
+            let row = service.get("read", "/v3/customers?id:in=1").await.json()["data"][0].clone();
+            assert_eq!(row["date_modified"], format!("2024-06-01T12:0{}:00Z", at + 1));
+        }
+        // A value where there was none, beside one that changes; and a change of something else beside.
+        let told = r#"store/customer/updated {"type":"customer","id":1}"#;
+        let heard = "How did you hear about us?";
+        let rows = [
+            (VALUES, json!([value(1, "Sales Rep", "a"), value(1, heard, "Email")])),
+            ("/v3/customers", json!([{"id": 1, "company": "X", "form_fields": [{"name": heard, "value": "Other"}]}])),
+        ];
+        for (path, rows) in rows {
+            let events = service.events().await.len();
+            assert_eq!(service.put("modify", path, rows).await.status, 200);
+            assert_eq!(service.events().await[events..], [told], "{path}");
+        }
+        let events = service.events().await.len();
+        let rows = json!([{"id": 2, "form_fields": [{"name": "Sales Rep", "value": "again"}]}]);
+        assert_eq!(service.put("modify", "/v3/customers", rows).await.status, 200);
+        assert_eq!(service.events().await.len(), events + 1);
+    }
+
     async fn a_field_that_is_required_is_not_demanded(service: Service) {
         defined(&service, json!([{"name": "a", "type": "text", "required": true}, {"name": "b", "type": "text"}])).await;
         service.crowd(1).await;
@@ -412,6 +445,47 @@ on_each_engine! {
         service.delete("modify", &format!("{FIELDS}?id:in=99")).await;
         assert_eq!(service.number("SELECT COUNT(*) FROM form_value").await, 4);
         assert_eq!(service.number("SELECT COUNT(*) FROM form_field").await, 1);
+    }
+
+    async fn the_values_of_one_customer_or_address_have_a_bound_together(service: Service) {
+        const MOST: usize = 64 * 1024;
+        const OF_ADDRESS: usize = 16 * 1024;
+        let rows = |object: &str| (0..10).map(|n| json!({"name": format!("f{n}"), "type": "text", "for": object})).collect::<Value>();
+        defined(&service, rows("customer")).await;
+        defined(&service, rows("address")).await;
+        service.crowd(2).await;
+        // Names count: each is two bytes.
+        let full: Value = (0..7).map(|n| value(1, &format!("f{n}"), "x".repeat(MOST / 7 - 2))).collect();
+        set(&service, full).await;
+        let rest = MOST - MOST / 7 * 7;
+        let over = json!([value(2, "f0", "kept out"), value(1, "f8", "x".repeat(rest)), value(1, "f9", "")]);
+        let before = service.dump().await;
+        let answer = service.put("modify", VALUES, over).await;
+        let rule = "the values of one customer with their names are at most 65536 bytes together";
+        answer.refused(422, FAILED, &json!({"1.value": rule}));
+        shows(&answer, "more than a customer may have");
+        let row = |name: &str, size: usize| json!({"name": name, "value": "x".repeat(size)});
+        let answer = service.put("modify", "/v3/customers", json!([{"id": 1, "form_fields": [row("f8", rest)]}])).await;
+        answer.refused(422, "Update customers failed.", &json!({"0.form_fields.0.value": rule}));
+        let many: Vec<Value> = (0..7).map(|n| row(&format!("f{n}"), 9_999)).collect();
+        let new = json!([{"email": "n@b.c", "first_name": "A", "last_name": "B", "form_fields": many}]);
+        let answer = service.post("modify", "/v3/customers", new).await;
+        answer.refused(422, "Create customers failed.", &json!({"0.form_fields.0.value": rule}));
+        let home = |fields: Value| json!([{"customer_id": 1, "first_name": "A", "last_name": "B", "address1": "Weg 1", "city": "Ulm",
+            "state_or_province": "", "postal_code": "", "country_code": "DE", "form_fields": fields}]);
+        let rule = "the values of one address with their names are at most 16384 bytes together";
+        let answer = service.post("modify", "/v3/customers/addresses", home(json!([row("f0", 9_000), row("f1", 9_000)]))).await;
+        answer.refused(422, "Create customer addresses failed.", &json!({"0.form_fields.0.value": rule}));
+        assert_eq!(service.dump().await, before);
+        // Up to the bound, also in an order that would pass it on the way.
+        set(&service, json!([value(1, "f8", "x".repeat(rest - 2 + 100)), value(1, "f0", "x".repeat(MOST / 7 - 2 - 100))])).await;
+        let made = service.post("modify", "/v3/customers/addresses", home(json!([row("f0", 9_000), row("f1", OF_ADDRESS - 9_004)]))).await;
+        assert_eq!(made.status, 200, "{made}");
+        // What is more already may become less.
+        service.meddle("UPDATE form_value SET value = value || value").await;
+        set(&service, json!([value(1, "f0", "x")])).await;
+        let answer = service.put("modify", VALUES, json!([value(1, "f0", "xx")])).await;
+        assert_eq!(answer.status, 422, "{answer}");
     }
 
     async fn choices_that_are_taken_away_leave_the_values_that_were_chosen(service: Service) {

@@ -59,7 +59,7 @@ on_each_engine! {
         );
         assert_eq!(answer.json()["data"][0]["date_modified"], "2024-06-01T12:01:00Z");
         assert_eq!(service.audit().await.last().unwrap(), "customer.updated 1 [form_fields]");
-        assert_eq!(service.events().await.len(), 2);
+        assert_eq!(service.events().await.len(), 1, "no first value, no event");
         let plain = service.put("modify", ALL, json!([{"id": 1, "company": "X"}])).await;
         assert_eq!(plain.json()["data"][0].get("form_fields"), None, "not sent, not echoed");
     }

@@ -38,6 +38,7 @@ mod stores;
 mod subscribers;
 mod surface;
 mod tenants;
+mod waiting;
 mod wire;
 mod wishlists;
 

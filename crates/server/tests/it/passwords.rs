@@ -1,5 +1,6 @@
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
-use testkit::{Service, on_each_engine};
+use testkit::{Answer, Service, on_each_engine};
 
 const V3: &str = "/v3/customers";
 
@@ -123,5 +124,53 @@ on_each_engine! {
                 .await;
             assert_eq!(answer.status, status, "{password}");
         }
+    }
+
+    /// Hashing one takes a processor for some 20 ms: whoever comes when half a minute of it waits is told so at once.
+    async fn when_too_many_passwords_wait_for_their_hash_it_is_503_and_nothing_changes(service: Service) {
+        service.made(json!([person("a@b.c", &json!({"new_password": "hunter22"}))])).await;
+        let before = service.dump().await;
+        let (opened, gate) = std::sync::mpsc::channel::<()>();
+        let gate = std::sync::Arc::new(std::sync::Mutex::new(gate));
+        let mut waiting = Vec::new();
+        loop {
+            let gate = std::sync::Arc::clone(&gate);
+            let wait = move || {
+                let _ = gate.lock().unwrap().recv();
+            };
+            let mut work = Box::pin(service.app().labour.run(wait));
+            match work.as_mut().now_or_never() {
+                None => waiting.push(work),
+                Some(refused) => {
+                    assert!(matches!(refused, Err(kernel::Error::Unavailable(_))));
+                    break;
+                }
+            }
+        }
+        assert!(waiting.len() > 1_000, "{} may wait", waiting.len());
+        let new = || json!([person("b@b.c", &json!({"new_password": "hunter22"}))]);
+        let change = || json!([{"id": 1, "company": "X", "authentication": {"new_password": "hunter23"}}]);
+        let tried = json!({"email": "a@b.c", "password": "hunter22"});
+        let refused = |answer: Answer| {
+            answer.refused(503, "Service Unavailable", &json!({}));
+            assert_eq!(answer.header("x-retry-after"), "1");
+        };
+        refused(service.post("modify", V3, new()).await);
+        refused(service.put("modify", V3, change()).await);
+        let v2 = json!({"_authentication": {"password": "hunter23"}, "company": "X"});
+        let v2 = service.put("modify", "/v2/customers/1", v2).await;
+        v2.declined(503, "The service is unavailable.");
+        assert_eq!(v2.header("x-retry-after"), "1");
+        assert!(service.dump().await == before, "something has changed");
+        // What is tried is counted before it is known to be right.
+        refused(service.post("modify", "/v3/customers/validate-credentials", tried).await);
+        let without = service.put("modify", V3, json!([{"id": 1, "company": "Y"}])).await;
+        assert_eq!(without.status, 200, "who sets no password waits for nobody: {without}");
+        drop(opened);
+        for done in futures_util::future::join_all(waiting).await {
+            done.expect("it waited and was done");
+        }
+        assert_eq!(service.post("modify", V3, new()).await.status, 200);
+        assert_eq!(service.put("modify", V3, change()).await.status, 200);
     }
 }

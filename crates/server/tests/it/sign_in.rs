@@ -1,6 +1,8 @@
 //! Credentials, the lock that follows failures, and passwords that other systems hashed.
 
+use kernel::StoreId;
 use resources::customers::rows::exchange_password;
+use rest::{labour::QUEUE, turns::MOST_OF_STORE};
 use serde_json::{Value, json};
 use testkit::{Answer, Service, at_once, on_each_engine};
 
@@ -239,6 +241,104 @@ on_each_engine! {
             assert_eq!(let_in, 5, "{email}");
         }
         counted(&service).await;
+    }
+
+    async fn what_an_overloaded_server_refuses_is_nobodys_failure(service: Service) {
+        with_a_customer(&service).await;
+        let full: Vec<_> = (0..QUEUE).map(|_| service.app().labour.queue().unwrap()).collect();
+        for email in ["ada@example.com", "nobody@example.com"] {
+            let refused = tried(&service, email, "wrong").await;
+            refused.refused(503, "Service Unavailable", &json!({}));
+        }
+        for path in [V2, "/v2/customers/99/validate"] {
+            let refused = service.post("modify", path, json!({"password": "wrong"})).await;
+            refused.declined(503, "The service is unavailable.");
+        }
+        assert_eq!(remembered(&service).await, 0);
+        drop(full);
+        tried(&service, "ada@example.com", RIGHT).await.is_just(r#"{"is_valid":true,"customer_id":1}"#);
+        counted(&service).await;
+    }
+
+    async fn a_store_whose_sign_ins_pile_up_waits_and_another_does_not(service: Service) {
+        with_a_customer(&service).await;
+        let store = StoreId(service.number("SELECT store_id FROM store WHERE hash = 'acme'").await);
+        let mut turns = Vec::new();
+        for n in 0..MOST_OF_STORE {
+            let mut digest = [0; 32];
+            digest[..8].copy_from_slice(&n.to_be_bytes());
+            turns.push(service.app().turns.take(store, digest).await.unwrap());
+        }
+        let refused = tried(&service, "ada@example.com", RIGHT).await;
+        refused.refused(429, "Too many requests", &json!({}));
+        assert_eq!(refused.header("x-retry-after"), "1");
+        assert_eq!(remembered(&service).await, 0);
+        let theirs = "/stores/zenith/v3/customers/validate-credentials";
+        let body = json!({"email": "ada@example.com", "password": RIGHT});
+        service.post("other", theirs, body).await.is_just(r#"{"is_valid":false}"#);
+        turns.pop();
+        tried(&service, "ada@example.com", RIGHT).await.is_just(r#"{"is_valid":true,"customer_id":1}"#);
+    }
+
+    async fn accounts_of_one_address_share_its_failures(service: Service) {
+        service.made(json!([person("a@b.c", &json!([2])), person("a@b.c", &json!([3]))])).await;
+        for n in 0..5 {
+            let body = json!({"email": "a@b.c", "password": "wrong", "channel_id": 2 + n % 2});
+            assert_eq!(service.post("modify", VALIDATE, body).await.status, 200);
+        }
+        for id in [1, 2] {
+            let path = format!("/v2/customers/{id}/validate");
+            assert_eq!(service.post("modify", &path, json!({"password": RIGHT})).await.status, 429);
+        }
+    }
+
+    async fn what_failed_for_a_customer_is_forgotten_with_it(service: Service) {
+        let people = ["a", "b", "c", "d"].map(|name| person(&format!("{name}@b.c"), &json!(null)));
+        service.made(json!(people)).await;
+        service.made(json!([person("e@b.c", &json!([2])), person("E@B.c", &json!([3]))])).await;
+        for email in ["a@b.c", "b@b.c", "c@b.c", "d@b.c", "e@b.c", "nobody@b.c"] {
+            assert_eq!(tried(&service, email, "wrong").await.status, 200);
+        }
+        assert_eq!(remembered(&service).await, 6);
+        service.delete("modify", "/stores/acme/v3/customers?id:in=1,99").await;
+        assert_eq!(remembered(&service).await, 5);
+        service.delete("modify", "/v2/customers/2").await;
+        assert_eq!(remembered(&service).await, 4);
+        service.delete("modify", "/v2/customers?max_id=3").await;
+        assert_eq!(remembered(&service).await, 3);
+        // Another account has the address.
+        service.delete("modify", "/v2/customers/5").await;
+        assert_eq!(remembered(&service).await, 3);
+        service.delete("modify", "/v2/customers").await;
+        assert_eq!(remembered(&service).await, 1, "nobody's");
+        counted(&service).await;
+    }
+
+    async fn who_signs_in_while_being_deleted_waits_in_no_circle(service: Service) {
+        let unforgiving = service.unforgiving().await;
+        for round in 0..3_i64 {
+            service.made(Value::from((0..8).map(|n| json!({"email": format!("r{round}.{n}@b.c"), "first_name": "A", "last_name": "B"})).collect::<Vec<_>>())).await;
+            let last = service.number("SELECT MAX(customer_id) FROM customer").await;
+            for id in last - 7..=last {
+                service.put("modify", &put_hash(id), json!({"password_hash": BCRYPT})).await;
+                tried(&service, &format!("r{round}.{}@b.c", id - last + 7), "wrong").await;
+            }
+            let requests = (0..16_i64).map(|n| {
+                let service = unforgiving.clone();
+                async move {
+                    match n % 4 {
+                        0 => service.delete("modify", &format!("{V3}?id:in={},{}", last - n / 2, last - 7 + n / 2)).await.status,
+                        1 => tried(&service, &format!("r{round}.{}@b.c", n / 2), "wrong").await.status,
+                        _ => tried(&service, &format!("r{round}.{}@b.c", n / 2), RIGHT).await.status,
+                    }
+                }
+            });
+            for status in at_once(requests).await {
+                assert!(status < 500, "{status}");
+            }
+            counted(&service).await;
+        }
+        unforgiving.app().db.close().await.unwrap();
     }
 
     async fn many_who_are_right_at_once_are_all_let_in(service: Service) {

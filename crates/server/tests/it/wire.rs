@@ -1,7 +1,15 @@
 //! What only a connection shows.
 
+use std::time::{Duration, Instant};
+
+use rest::Settings;
+use server::Bounds;
 use testkit::{Service, Wire, on_each_engine};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 
 /// Send a request with this head and body, and read what comes back until the connection closes.
 async fn say(wire: &Wire, head: &str, body: &str) -> String {
@@ -18,6 +26,32 @@ fn body(answer: &str) -> &str {
     answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
 }
 
+/// The status of the answer to this head, however long it is: it is taken whole, and the answer comes whole.
+async fn asked(wire: &Wire, head: &str) -> String {
+    let mut connection = wire.connect().await;
+    for part in head.as_bytes().chunks(20_000) {
+        connection.write_all(part).await.expect("the head is taken");
+        sleep(Duration::from_millis(2)).await;
+    }
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await.expect("the connection is closed and not reset");
+    status(&String::from_utf8_lossy(&answer)).split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+/// Ask whether the server lives, and keep the connection.
+async fn ask(connection: &mut TcpStream) {
+    connection.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+}
+
+/// Whether that is answered within a while.
+async fn is_answered(connection: &mut TcpStream, within: Duration) -> bool {
+    let mut answer = [0; 512];
+    let Ok(read) = timeout(within, connection.read(&mut answer)).await else { return false };
+    answer[..read.unwrap()].ends_with(b"ok")
+}
+
+const SHORT: Duration = Duration::from_millis(150);
+const LONG: Duration = Duration::from_secs(10);
 const MODIFY: &str = "X-Auth-Token: modify";
 
 on_each_engine! {
@@ -166,18 +200,94 @@ on_each_engine! {
             let answer = wire.send(bytes).await;
             assert!(!answer.starts_with(b"HTTP/1.1 5"), "{}", String::from_utf8_lossy(&answer));
         }
-        let long = say(
-            &wire,
-            &format!(
-                "GET /stores/acme/v3/customers?name:like={} HTTP/1.1\n{MODIFY}",
-                "a".repeat(100_000)
-            ),
-            "",
-        )
-        .await;
-        assert!(long.is_empty() || long.starts_with("HTTP/1.1 4"), "{}", status(&long));
         assert_eq!(body(&say(&wire, "GET /healthz HTTP/1.1", "").await), "ok");
         wire.stop().await;
+    }
+
+    /// The connection is not closed under a caller who is still sending: it would hear of that and not of the refusal.
+    async fn a_head_that_is_too_long_is_refused_in_words(service: Service) {
+        let wire = Wire::open(&service);
+        for (length, expected) in [(60_000, "200"), (200_000, "431"), (1_000_000, "431")] {
+            let head = format!(
+                "GET /stores/acme/v2/time HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{MODIFY}\r\nX-Filler: {}\r\n\r\n",
+                "a".repeat(length)
+            );
+            assert_eq!(asked(&wire, &head).await, expected, "{length} bytes of headers");
+        }
+        for (length, expected) in [(60_000, "422"), (70_000, "414"), (1_000_000, "431")] {
+            let head = format!(
+                "GET /stores/acme/v3/customers?x={} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{MODIFY}\r\n\r\n",
+                "a".repeat(length)
+            );
+            assert_eq!(asked(&wire, &head).await, expected, "{length} bytes of query");
+        }
+        wire.stop().await;
+    }
+
+    async fn past_the_most_connections_others_wait_until_one_is_done(service: Service) {
+        let wire = Wire::within(&service, Bounds { connections: 2, ..Bounds::default() });
+        let (mut first, mut second) = (wire.connect().await, wire.connect().await);
+        for served in [&mut first, &mut second] {
+            ask(served).await;
+            assert!(is_answered(served, LONG).await);
+        }
+        let mut third = wire.connect().await;
+        ask(&mut third).await;
+        assert!(!is_answered(&mut third, SHORT).await, "two are there already");
+        ask(&mut second).await;
+        assert!(is_answered(&mut second, LONG).await, "who is there is served");
+        drop(first);
+        assert!(is_answered(&mut third, LONG).await, "one has gone");
+        drop((second, third));
+        wire.stop().await;
+    }
+
+    async fn connections_that_say_nothing_keep_nobody_out_for_long(service: Service) {
+        let wire = Wire::within(&service, Bounds { connections: 4, idle: SHORT });
+        let mut silent = Vec::new();
+        for _ in 0..20 {
+            silent.push(wire.connect().await);
+        }
+        let since = Instant::now();
+        let mut last = wire.connect().await;
+        ask(&mut last).await;
+        assert!(is_answered(&mut last, LONG).await);
+        assert!(since.elapsed() >= 5 * SHORT, "it waited for twenty, four at a time");
+        for mut connection in silent {
+            let mut nothing = [0; 1];
+            assert_eq!(connection.read(&mut nothing).await.unwrap(), 0, "closed");
+        }
+        drop(last);
+        wire.stop().await;
+    }
+
+    /// However the time is spent: each byte in time does not make the whole so.
+    async fn a_body_that_does_not_arrive_in_time_is_408_and_nothing_is_kept(service: Service) {
+        let hasty = service.with(Settings { body_patience: SHORT, ..Settings::default() }).await;
+        let wire = Wire::open(&hasty);
+        let row = r#"{"email":"a@b.c","first_name":"A","last_name":"B"}"#;
+        for (path, words) in [
+            ("v3/customers", r#""title":"The request body did not arrive""#),
+            ("v2/customers", r#""message":"The request body did not arrive.""#),
+        ] {
+            let mut connection = wire.connect().await;
+            let head = format!(
+                "POST /stores/acme/{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{MODIFY}\r\nContent-Length: {}\r\n\r\n",
+                row.len()
+            );
+            connection.write_all(head.as_bytes()).await.unwrap();
+            for byte in &row.as_bytes()[..20] {
+                connection.write_all(&[*byte]).await.unwrap();
+                sleep(SHORT / 10).await;
+            }
+            let mut answer = Vec::new();
+            connection.read_to_end(&mut answer).await.unwrap();
+            let answer = String::from_utf8(answer).unwrap();
+            assert_eq!(status(&answer), "HTTP/1.1 408 Request Timeout", "{answer}");
+            assert!(body(&answer).contains(words), "{answer}");
+        }
+        wire.stop().await;
+        assert_eq!(service.number("SELECT COUNT(*) FROM customer").await, 0);
     }
 
     async fn a_stop_waits_for_what_is_in_flight_and_takes_no_more(service: Service) {

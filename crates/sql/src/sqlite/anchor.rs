@@ -174,4 +174,29 @@ mod tests {
         own.close().await.expect("closed");
         assert!(!directory.path().join("t.db-wal").exists(), "closing leaves no log behind");
     }
+
+    #[test]
+    fn nothing_is_cast_while_a_commit_is_under_way_however_long_it_takes() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = Place { path: directory.path().join("t.db"), durable: false };
+        let writer = connection::writer(&place).expect("a database");
+        writer.execute_batch("CREATE TABLE t (row BIGINT)").expect("a table");
+        // Whether what a commit adds to the log can be taken out of it at once.
+        let commit_empties_the_log = || {
+            writer.execute_batch("INSERT INTO t (row) VALUES (1)").expect("a row");
+            let checkpoint = "PRAGMA wal_checkpoint(RESTART)";
+            let busy: i64 = writer.query_row(checkpoint, [], |row| row.get(0)).expect("a row");
+            busy == 0
+        };
+        let anchor = Anchor::new(place.clone());
+        anchor.cast();
+        assert!(!commit_empties_the_log(), "it is up");
+        anchor.cast();
+        anchor.weigh();
+        std::thread::sleep(MOMENT * 2);
+        anchor.refresh();
+        assert!(commit_empties_the_log(), "a reader came meanwhile, and casts nothing");
+        anchor.cast();
+        assert!(!commit_empties_the_log(), "the commit was over");
+    }
 }

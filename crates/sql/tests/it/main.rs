@@ -2,6 +2,7 @@
 
 mod dialect;
 mod handlers;
+mod lost_commit;
 mod migrations;
 mod postgres;
 mod reading;
