@@ -37,6 +37,7 @@ pub use self::openapi::OPENAPI;
 pub fn routes(routes: Routes) -> Routes {
     let routes = customers::v3::routes(routes);
     let routes = consent::v3::routes(routes);
+    let routes = consent::own::routes(routes);
     let routes = form_fields::v3::routes(routes);
     let routes = addresses::v3::routes(routes);
     let routes = settings::v3::routes(routes);

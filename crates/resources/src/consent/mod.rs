@@ -5,5 +5,6 @@
 
 pub mod model;
 pub mod ops;
+pub mod own;
 pub mod rows;
 pub mod v3;

@@ -1,6 +1,6 @@
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use kernel::{Result, Timestamp, Violations};
+use kernel::{AccountId, ChannelId, Result, Timestamp, Violations};
 
 /// A purpose for which data may be collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,34 @@ pub struct Consent {
     pub declaration: Declaration,
     /// When; where nothing was, when the customer was made: that is when this state began (ruling 6).
     pub declared_at: Timestamp,
+}
+
+/// One declaration of a customer's history, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// Of the customer's declarations, from 1.
+    pub sequence: i64,
+    pub declaration: Declaration,
+    pub declared_at: Timestamp,
+    /// The name of the door through which it came.
+    pub source: String,
+    /// The API account that made it.
+    pub declared_by: AccountId,
+    pub channel: Option<ChannelId>,
+    /// Empty where none was said.
+    pub locale: String,
+    /// Its place in the store's ledger, from 0; none until it has one.
+    pub leaf: Option<i64>,
+}
+
+/// Part of a customer's history, the newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    pub declared: Vec<Declared>,
+    /// How often the customer has declared anything.
+    pub total: i64,
+    /// The client ids of those who declared.
+    pub clients: BTreeMap<AccountId, String>,
 }
 
 /// Through which door a declaration came.

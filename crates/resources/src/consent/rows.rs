@@ -2,7 +2,7 @@ use kernel::{AccountId, ChannelId, CustomerId, StoreId, Timestamp};
 use ledger::leaf::Salt;
 use sql::{FromRow, ReadTx, Result, Row, Value, WriteTx};
 
-use super::model::{Categories, Category, Consent, Declaration, Source};
+use super::model::{Categories, Category, Consent, Declaration, Declared, Source};
 use crate::ledger::model::Pending;
 
 /// What is in force for a customer; `None` when there is no such customer.
@@ -51,6 +51,28 @@ pub async fn append(
     .execute()
     .await?;
     Ok(())
+}
+
+/// A customer's declarations from this number downwards.
+pub async fn up_to(
+    tx: &mut ReadTx,
+    store: StoreId,
+    customer: CustomerId,
+    newest: i64,
+    limit: i64,
+) -> Result<Vec<Declared>> {
+    tx.query(
+        "SELECT sequence, allow, deny, declared_at, source, declared_by, channel_id, locale, leaf
+         FROM consent_declaration
+         WHERE store_id = $1 AND customer_id = $2 AND sequence <= $3
+         ORDER BY sequence DESC LIMIT $4",
+    )
+    .bind(store)
+    .bind(customer)
+    .bind(newest)
+    .bind(limit)
+    .fetch_all()
+    .await
 }
 
 /// Whether a declaration of the store waits for the ledger.
@@ -154,6 +176,24 @@ impl FromRow for Pending {
             locale: row.get("locale")?,
             policy_sha256: row.get("policy_sha256")?,
             detached: row.get("detached")?,
+        })
+    }
+}
+
+impl FromRow for Declared {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let declaration = Declaration::new(row.get("allow")?, row.get("deny")?)
+            .map_err(|error| sql::Error::column("deny", error))?;
+        let channel: ChannelId = row.get("channel_id")?;
+        Ok(Self {
+            sequence: row.get("sequence")?,
+            declaration,
+            declared_at: row.get("declared_at")?,
+            source: row.get("source")?,
+            declared_by: row.get("declared_by")?,
+            channel: (channel != ChannelId(0)).then_some(channel),
+            locale: row.get("locale")?,
+            leaf: row.get("leaf")?,
         })
     }
 }

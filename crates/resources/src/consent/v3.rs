@@ -79,6 +79,9 @@ impl From<Consent> for ConsentBody {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn names<S: Serializer>(categories: &Categories, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn names<S: Serializer>(
+    categories: &Categories,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(categories.iter().map(Category::name))
 }

@@ -411,6 +411,17 @@ pub async fn next_declaration(
     Ok(given.map(|Given(number, at)| (number, at)))
 }
 
+/// How many declarations of consent a customer has made; `None` when there is no such customer.
+pub async fn declarations(tx: &mut ReadTx, store: StoreId, id: CustomerId) -> Result<Option<i64>> {
+    let found: Option<(i64,)> = tx
+        .query("SELECT declarations FROM customer WHERE store_id = $1 AND customer_id = $2")
+        .bind(store)
+        .bind(id)
+        .fetch_optional()
+        .await?;
+    Ok(found.map(|(number,)| number))
+}
+
 struct Given(i64, Timestamp);
 
 impl FromRow for Given {

@@ -8,7 +8,8 @@ use serde_json::json;
 use testkit::{Answer, Ask, Service, on_each_engine};
 
 /// Operations that are ours, or that clients ask for though no published document has them.
-pub(crate) const EXTRAS: [&str; 19] = [
+pub(crate) const EXTRAS: [&str; 20] = [
+    "GET /stores/{}/custodia/customers/{}/consent",
     "PUT /stores/{}/custodia/customers/{}/password-hash",
     "PUT /stores/{}/custodia/customers/{}/stored-instruments/{}",
     "DELETE /stores/{}/custodia/customers/{}/stored-instruments/{}",
