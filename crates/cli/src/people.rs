@@ -65,7 +65,8 @@ async fn declare(
             }
         }
         let set = |categories: Vec<Category>| categories.into_iter().collect::<Categories>();
-        consent::ops::declare(app, caller, id, Declaration::new(set(allow), set(deny))?).await?;
+        consent::ops::declare(app, caller, id, &Declaration::new(set(allow), set(deny))?.into())
+            .await?;
     }
     Ok(())
 }

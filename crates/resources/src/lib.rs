@@ -19,6 +19,7 @@ mod openapi;
 pub mod outbox;
 #[cfg(test)]
 mod plans;
+pub mod policies;
 pub mod segments;
 pub mod settings;
 pub mod shopper_profiles;
@@ -38,6 +39,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = customers::v3::routes(routes);
     let routes = consent::v3::routes(routes);
     let routes = consent::own::routes(routes);
+    let routes = policies::own::routes(routes);
     let routes = form_fields::v3::routes(routes);
     let routes = addresses::v3::routes(routes);
     let routes = settings::v3::routes(routes);
@@ -75,6 +77,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0011_wishlists", include_str!("../schema/0011_wishlists.sql")),
     script("0012_segments", include_str!("../schema/0012_segments.sql")),
     script("0014_ledger", include_str!("../schema/0014_ledger.sql")),
+    script("0015_policies", include_str!("../schema/0015_policies.sql")),
 ];
 
 /// A script that both engines read alike.

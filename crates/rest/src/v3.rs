@@ -320,6 +320,22 @@ impl<S: Send + Sync> FromRequestParts<S> for IdAndName {
     }
 }
 
+/// The name in a path after the store's hash.
+#[derive(Clone, Debug)]
+pub struct Name(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let unreadable = || Failure::new(StatusCode::BAD_REQUEST, "Input is invalid");
+        let path = RawPathParams::from_request_parts(parts, state).await;
+        let path = path.map_err(|_| unreadable())?;
+        let mut path = path.iter().filter(|(name, _)| *name != "store_hash");
+        path.next().map(|(_, name)| Self(name.to_owned())).ok_or_else(unreadable)
+    }
+}
+
 fn parse_id(text: &str) -> Result<i64, Failure> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -171,6 +171,12 @@ impl Change {
         Self { action: "consent.declared", subject: id.0, fields: String::new() }
     }
 
+    /// A policy was registered, under this number.
+    #[must_use]
+    pub fn policy_registered(number: i64) -> Self {
+        Self { action: "policy.registered", subject: number, fields: String::new() }
+    }
+
     /// A subscriber was made.
     #[must_use]
     pub fn subscriber_created(id: SubscriberId) -> Self {

@@ -2,6 +2,8 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use kernel::{AccountId, ChannelId, Result, Timestamp, Violations};
 
+use crate::policies::model::Policy;
+
 /// A purpose for which data may be collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Category {
@@ -50,8 +52,29 @@ pub struct Declared {
     pub channel: Option<ChannelId>,
     /// Empty where none was said.
     pub locale: String,
+    pub policy: Option<PolicyName>,
     /// Its place in the store's ledger, from 0; none until it has one.
     pub leaf: Option<i64>,
+}
+
+/// Which policy a shopper was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyName {
+    pub version: String,
+    /// Of its text, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// What somebody declares for a shopper, and how the shopper was asked. It has been checked, but for what the store
+/// alone knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Draft {
+    pub declaration: Declaration,
+    pub channel: Option<ChannelId>,
+    // Invariant: like a language tag, or empty.
+    locale: String,
+    /// The version of a policy, or the SHA-256 of its text.
+    pub policy: Option<String>,
 }
 
 /// Part of a customer's history, the newest first.
@@ -91,6 +114,48 @@ impl Declaration {
     #[must_use]
     pub fn deny(&self) -> Categories {
         self.deny
+    }
+}
+
+/// Of which nothing is known but what was declared.
+impl From<Declaration> for Draft {
+    fn from(declaration: Declaration) -> Self {
+        Self { declaration, ..Self::default() }
+    }
+}
+
+impl Draft {
+    /// The same, asked in this language: words of letters and digits with hyphens between them, the first of letters
+    /// alone, at most 35 characters in all, as RFC 5646 recommends (4.4.1).
+    pub fn in_language(self, locale: String) -> Result<Self> {
+        let mut faults = Violations::default();
+        if !is_language(&locale) {
+            faults.add("locale", "must be a language tag, such as de or pt-BR");
+        }
+        faults.or(Self { locale, ..self })
+    }
+
+    /// The language in which the shopper was asked; empty where that was not said.
+    #[must_use]
+    pub fn locale(&self) -> &str {
+        &self.locale
+    }
+}
+
+fn is_language(text: &str) -> bool {
+    let is_word = |word: &str| {
+        (1..=8).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    let first = text.split('-').next().unwrap_or_default();
+    text.len() <= 35
+        && text.split('-').all(is_word)
+        && first.len() >= 2
+        && first.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+impl From<&Policy> for PolicyName {
+    fn from(policy: &Policy) -> Self {
+        Self { version: policy.version.clone(), sha256: policy.sha256.clone() }
     }
 }
 
@@ -175,6 +240,17 @@ mod tests {
         check(&[], &[], true);
         check(&[Essential], &[Analytics], true);
         check(&[Essential, Analytics], &[Analytics], false);
+    }
+
+    #[test]
+    fn a_language_is_told_from_what_is_none() {
+        for tag in ["de", "en-GB", "zh-Hant-TW", "sl-rozaj-biske", "de-x-1", "abcdefgh"] {
+            assert!(is_language(tag), "{tag}");
+        }
+        let long = "de-12345678-12345678-12345678-123456";
+        for not in ["", "d", "1a", "de_DE", "de-", "-de", "de--DE", "d\u{e9}", "abcdefghi", long] {
+            assert!(!is_language(not), "{not}");
+        }
     }
 
     #[test]

@@ -1,14 +1,15 @@
 use access::accounts;
-use kernel::{CustomerId, Error, Part, Result};
+use kernel::{CustomerId, Error, Part, Result, StoreId, Violations};
 use rest::{App, Caller};
+use sql::ReadTx;
 
 use super::{
-    model::{Consent, Declaration, History, Source},
+    model::{Consent, Declared, Draft, History, PolicyName, Source},
     rows,
 };
 use crate::{
     audit::{self, model::Change},
-    customers,
+    channels, customers, policies,
 };
 
 /// What is in force for a customer.
@@ -49,25 +50,51 @@ pub async fn declare(
     app: &App,
     caller: &Caller,
     customer: CustomerId,
-    declaration: Declaration,
-) -> Result<Consent> {
+    draft: &Draft,
+) -> Result<Declared> {
     let now = app.clock.now();
     let audit_id = app.event_ids.next(now);
-    let consent = app
+    let declared = app
         .db
         .write(async |tx| {
             // The customer's row counts its declarations: taking the next number holds it.
             let given = customers::rows::next_declaration(tx, caller.store, customer, now).await?;
             let (sequence, declared_at) = given.ok_or(Error::NotFound("customer"))?;
-            let consent = Consent { declaration, declared_at };
-            let source = Source::ManagementApi;
-            rows::append(tx, caller.store, customer, sequence, consent, source, caller.account)
-                .await?;
+            let declared = Declared {
+                sequence,
+                declaration: draft.declaration,
+                declared_at,
+                source: Source::ManagementApi.name().to_owned(),
+                declared_by: caller.account,
+                channel: draft.channel,
+                locale: draft.locale().to_owned(),
+                policy: known(tx, caller.store, draft).await?,
+                leaf: None,
+            };
+            rows::append(tx, caller.store, customer, &declared).await?;
             audit::rows::record(tx, caller, audit_id, &Change::consent_declared(customer), now)
                 .await?;
-            Ok::<_, Error>(consent)
+            Ok::<_, Error>(declared)
         })
         .await?;
     app.undone.note(caller.store);
-    Ok(consent)
+    Ok(declared)
+}
+
+/// See whether the store has what a draft names; the policy that it names. Neither ever goes.
+async fn known(tx: &mut ReadTx, store: StoreId, draft: &Draft) -> Result<Option<PolicyName>> {
+    let mut faults = Violations::default();
+    if let Some(channel) = draft.channel
+        && channels::rows::find(tx, store, channel).await?.is_none()
+    {
+        faults.add("channel_id", "invalid channel ID");
+    }
+    let mut policy = None;
+    if let Some(name) = &draft.policy {
+        policy = policies::rows::named(tx, store, name).await?;
+        if policy.is_none() {
+            faults.add("policy", "no policy of this version or SHA-256 is registered");
+        }
+    }
+    faults.or(policy.as_ref().map(PolicyName::from))
 }

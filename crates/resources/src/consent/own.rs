@@ -1,22 +1,26 @@
 //! `/stores/{hash}/custodia/customers/{id}/consent`: ours, what a customer has declared and how.
 
 use axum::{Extension, extract::State};
-use kernel::{CustomerId, Scope};
+use kernel::{CustomerId, Error, Scope};
 use rest::{
-    App, Caller, Routes, Version,
-    v3::{Ids, Json, Meta, Page, Pagination, Params, Reply},
+    App, Caller, Routes, Version, json,
+    v3::{Body, Created, Failure, Ids, Json, Meta, NoParams, One, Page, Pagination, Params, Reply},
 };
 use serde::Serialize;
 
 use super::{
-    model::{Categories, Declared},
+    model::{Categories, Declaration, Declared, Draft, PolicyName},
     ops,
-    v3::names,
+    v3::{declared, names},
 };
 
 pub fn routes(routes: Routes) -> Routes {
     const PATH: &str = "/customers/{customer_id}/consent";
-    routes.version(Version::Own).get(PATH, Scope::CustomersRead, list)
+    routes.version(Version::Own).get(PATH, Scope::CustomersRead, list).post(
+        PATH,
+        Scope::CustomersModify,
+        declare,
+    )
 }
 
 async fn list(
@@ -39,6 +43,36 @@ async fn list(
     }))
 }
 
+async fn declare(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Ids([customer]): Ids<1>,
+    _: NoParams,
+    body: Body,
+) -> Reply<Created<One<DeclaredBody>>> {
+    let ((allow, deny), channel, locale, policy) = body.object(|fields| {
+        let lists = declared(fields);
+        let channel = fields.optional("channel_id", json::channel);
+        let locale = fields.optional("locale", json::text);
+        (lists, channel, locale, fields.optional("policy", json::text))
+    })?;
+    let mut draft = Draft::from(Declaration::new(allow, deny)?);
+    (draft.channel, draft.policy) = (channel, policy);
+    if let Some(locale) = locale {
+        draft = draft.in_language(locale).map_err(refused)?;
+    }
+    let declared = ops::declare(&app, &caller, CustomerId(customer), &draft).await;
+    let client_id = Some(caller.client_id().to_owned());
+    Ok(Created(One::new(DeclaredBody::new(declared.map_err(refused)?, client_id))))
+}
+
+fn refused(error: Error) -> Failure {
+    match error {
+        Error::Invalid(faults) => Failure::refused("Create consent failed.", faults),
+        error => error.into(),
+    }
+}
+
 #[derive(Serialize)]
 struct DeclaredBody {
     sequence: i64,
@@ -51,6 +85,7 @@ struct DeclaredBody {
     client_id: Option<String>,
     channel_id: Option<i64>,
     locale: Option<String>,
+    policy: Option<PolicyBody>,
     leaf: Option<i64>,
 }
 
@@ -65,7 +100,20 @@ impl DeclaredBody {
             client_id,
             channel_id: declared.channel.map(|channel| channel.0),
             locale: Some(declared.locale).filter(|locale| !locale.is_empty()),
+            policy: declared.policy.map(PolicyBody::from),
             leaf: declared.leaf,
         }
+    }
+}
+
+#[derive(Serialize)]
+struct PolicyBody {
+    version: String,
+    sha256: String,
+}
+
+impl From<PolicyName> for PolicyBody {
+    fn from(policy: PolicyName) -> Self {
+        Self { version: policy.version, sha256: policy.sha256 }
     }
 }

@@ -1,8 +1,8 @@
-use kernel::{AccountId, ChannelId, CustomerId, StoreId, Timestamp};
+use kernel::{ChannelId, CustomerId, StoreId, Timestamp};
 use ledger::leaf::Salt;
 use sql::{FromRow, ReadTx, Result, Row, Value, WriteTx};
 
-use super::model::{Categories, Category, Consent, Declaration, Declared, Source};
+use super::model::{Categories, Category, Consent, Declaration, Declared, PolicyName};
 use crate::ledger::model::Pending;
 
 /// What is in force for a customer; `None` when there is no such customer.
@@ -30,24 +30,25 @@ pub async fn append(
     tx: &mut WriteTx,
     store: StoreId,
     customer: CustomerId,
-    sequence: i64,
-    consent: Consent,
-    source: Source,
-    declared_by: AccountId,
+    declared: &Declared,
 ) -> Result<()> {
     tx.query(
         "INSERT INTO consent_declaration
-             (store_id, customer_id, sequence, allow, deny, declared_at, source, declared_by)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             (store_id, customer_id, sequence, allow, deny, declared_at, source, declared_by, channel_id, locale,
+              policy_sha256)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(store)
     .bind(customer)
-    .bind(sequence)
-    .bind(consent.declaration.allow())
-    .bind(consent.declaration.deny())
-    .bind(consent.declared_at)
-    .bind(source.name())
-    .bind(declared_by)
+    .bind(declared.sequence)
+    .bind(declared.declaration.allow())
+    .bind(declared.declaration.deny())
+    .bind(declared.declared_at)
+    .bind(declared.source.as_str())
+    .bind(declared.declared_by)
+    .bind(declared.channel.unwrap_or(ChannelId(0)))
+    .bind(declared.locale.as_str())
+    .bind(declared.policy.as_ref().map_or("", |policy| policy.sha256.as_str()))
     .execute()
     .await?;
     Ok(())
@@ -62,10 +63,12 @@ pub async fn up_to(
     limit: i64,
 ) -> Result<Vec<Declared>> {
     tx.query(
-        "SELECT sequence, allow, deny, declared_at, source, declared_by, channel_id, locale, leaf
-         FROM consent_declaration
-         WHERE store_id = $1 AND customer_id = $2 AND sequence <= $3
-         ORDER BY sequence DESC LIMIT $4",
+        "SELECT d.sequence, d.allow, d.deny, d.declared_at, d.source, d.declared_by, d.channel_id, d.locale,
+                d.policy_sha256, p.version, d.leaf
+         FROM consent_declaration d LEFT JOIN consent_policy p
+             ON p.store_id = d.store_id AND p.sha256 = d.policy_sha256
+         WHERE d.store_id = $1 AND d.customer_id = $2 AND d.sequence <= $3
+         ORDER BY d.sequence DESC LIMIT $4",
     )
     .bind(store)
     .bind(customer)
@@ -185,6 +188,8 @@ impl FromRow for Declared {
         let declaration = Declaration::new(row.get("allow")?, row.get("deny")?)
             .map_err(|error| sql::Error::column("deny", error))?;
         let channel: ChannelId = row.get("channel_id")?;
+        let version: Option<String> = row.get("version")?;
+        let sha256: String = row.get("policy_sha256")?;
         Ok(Self {
             sequence: row.get("sequence")?,
             declaration,
@@ -193,6 +198,7 @@ impl FromRow for Declared {
             declared_by: row.get("declared_by")?,
             channel: (channel != ChannelId(0)).then_some(channel),
             locale: row.get("locale")?,
+            policy: version.map(|version| PolicyName { version, sha256 }),
             leaf: row.get("leaf")?,
         })
     }

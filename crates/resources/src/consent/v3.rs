@@ -42,12 +42,12 @@ async fn put(
 ) -> Reply<Json<ConsentBody>> {
     let (allow, deny) = body.object(declared)?;
     let declaration = Declaration::new(allow, deny)?;
-    let consent = ops::declare(&app, &caller, CustomerId(customer), declaration).await?;
-    Ok(Json(consent.into()))
+    let declared = ops::declare(&app, &caller, CustomerId(customer), &declaration.into()).await?;
+    Ok(Json(Consent { declaration, declared_at: declared.declared_at }.into()))
 }
 
 /// The two lists of a `PUT`, both of which must be there.
-fn declared(fields: &mut Fields<'_>) -> (Categories, Categories) {
+pub(super) fn declared(fields: &mut Fields<'_>) -> (Categories, Categories) {
     (fields.required("allow", categories), fields.required("deny", categories))
 }
 

@@ -18,7 +18,7 @@ pub enum Counter {
     /// Customer groups. Its row also stands for which of them there are: who changes a group holds it, who puts
     /// a customer into one shares it. Taken after the customers' row, where both are.
     CustomerGroup,
-    /// Channels, and their settings. Its numbers mean nothing: callers choose them. Taken last.
+    /// Channels, their settings, and policies. Its numbers mean nothing: callers choose them. Taken last.
     Channel,
     /// Addresses whose attempts to sign in are remembered. Its numbers mean nothing.
     SignIn,

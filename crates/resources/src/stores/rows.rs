@@ -66,6 +66,11 @@ pub const HELD: &[Held] = &[
              ORDER BY customer_id, sequence LIMIT $2)",
     },
     Held {
+        table: "consent_policy",
+        delete_some: "DELETE FROM consent_policy WHERE store_id = $1 AND number IN
+            (SELECT number FROM consent_policy WHERE store_id = $1 ORDER BY number LIMIT $2)",
+    },
+    Held {
         table: "subscriber",
         delete_some: "DELETE FROM subscriber WHERE store_id = $1 AND subscriber_id IN
             (SELECT subscriber_id FROM subscriber WHERE store_id = $1 ORDER BY subscriber_id LIMIT $2)",

@@ -8,8 +8,12 @@ use serde_json::json;
 use testkit::{Answer, Ask, Service, on_each_engine};
 
 /// Operations that are ours, or that clients ask for though no published document has them.
-pub(crate) const EXTRAS: [&str; 20] = [
+pub(crate) const EXTRAS: [&str; 24] = [
     "GET /stores/{}/custodia/customers/{}/consent",
+    "POST /stores/{}/custodia/customers/{}/consent",
+    "GET /stores/{}/custodia/policies",
+    "POST /stores/{}/custodia/policies",
+    "GET /stores/{}/custodia/policies/{}",
     "PUT /stores/{}/custodia/customers/{}/password-hash",
     "PUT /stores/{}/custodia/customers/{}/stored-instruments/{}",
     "DELETE /stores/{}/custodia/customers/{}/stored-instruments/{}",
@@ -137,6 +141,13 @@ fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
             json!([{"name": "shirt_size", "type": "text"}])
         }
         ("PUT", Version::V3) if path.contains("consent") => json!({"allow": [], "deny": []}),
+        ("POST", Version::Own) if path.contains("consent") => {
+            json!({"allow": [], "deny": [], "channel_id": 1, "locale": "de", "policy": "1"})
+        }
+        ("POST", Version::Own) if path.contains("policies") => {
+            json!({"version": "2", "text": "new",
+            "controller": "A", "contact": "B", "withdrawal": "C"})
+        }
         ("PUT", Version::V3) if path.contains("settings") => {
             json!({"privacy_settings": {"policy_url": "https://example.com"}})
         }
@@ -188,6 +199,15 @@ async fn furnish(service: &Service) {
         ("/v3/segments", json!([{"name": "first"}])),
         ("/v3/shopper-profiles", json!([{"customer_id": 1}])),
         ("/v3/customers/attributes", json!([{"name": "first", "type": "string"}])),
+        (
+            "/stores/acme/custodia/policies",
+            json!({"version": "1", "text": "Of Lovelace", "controller": "Lovelace & Co.",
+                "contact": "London", "withdrawal": "Ask."}),
+        ),
+        (
+            "/stores/acme/custodia/customers/1/consent",
+            json!({"allow": ["targeting"], "deny": [], "policy": "1"}),
+        ),
         (
             "/v3/customers/1/metafields",
             json!({"namespace": "n", "key": "k", "value": "v", "permission_set": "write"}),
