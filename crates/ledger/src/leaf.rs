@@ -4,7 +4,7 @@
 //! commitment: HMAC-SHA256 of that part, under 32 random bytes of its own. Whoever has the salt and the part can show
 //! that they belong to the leaf; without the salt the commitment tells nothing, not even to who guesses right.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -83,6 +83,20 @@ impl Leaf {
     #[must_use]
     pub fn declared_at(&self) -> Timestamp {
         Timestamp(self.declared_at)
+    }
+}
+
+/// This is no leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a leaf")]
+pub struct NotALeaf;
+
+/// From its JSON.
+impl FromStr for Leaf {
+    type Err = NotALeaf;
+
+    fn from_str(json: &str) -> Result<Self, NotALeaf> {
+        serde_json::from_str(json).map_err(|_| NotALeaf)
     }
 }
 
@@ -199,8 +213,9 @@ mod tests {
             r#"{{"allow":["essential"],"channel_id":1,"declared_at":1700000000000001,"deny":["targeting"],"locale":"de-DE","person":"{commitment}","source":"management_api","store_hash":"shop","version":1}}"#
         );
         assert_eq!(String::from_utf8(bytes.clone()).unwrap(), expected);
-        let read: Leaf = serde_json::from_slice(&bytes).unwrap();
+        let read: Leaf = expected.parse().unwrap();
         assert_eq!(read, leaf);
+        assert_eq!(expected.replace("locale", "place").parse::<Leaf>(), Err(NotALeaf));
         assert_eq!(read.hash(), leaf.hash());
     }
 

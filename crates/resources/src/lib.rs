@@ -40,6 +40,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = consent::v3::routes(routes);
     let routes = consent::own::routes(routes);
     let routes = policies::own::routes(routes);
+    let routes = ledger::own::routes(routes);
     let routes = form_fields::v3::routes(routes);
     let routes = addresses::v3::routes(routes);
     let routes = settings::v3::routes(routes);

@@ -19,6 +19,7 @@ pub const OPENAPI: &[(&str, &str)] = &[
     ("sign_in", include_str!("sign_in/openapi.json")),
     ("instruments", include_str!("instruments/openapi.json")),
     ("consent", include_str!("consent/openapi.json")),
+    ("ledger", include_str!("ledger/openapi.json")),
     ("policies", include_str!("policies/openapi.json")),
     ("subscribers", include_str!("subscribers/openapi.json")),
     ("wishlists", include_str!("wishlists/openapi.json")),

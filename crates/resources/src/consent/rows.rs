@@ -3,7 +3,7 @@ use ledger::leaf::Salt;
 use sql::{FromRow, ReadTx, Result, Row, Value, WriteTx};
 
 use super::model::{Categories, Category, Consent, Declaration, Declared, PolicyName};
-use crate::ledger::model::Pending;
+use crate::ledger::model::{Opening, Pending};
 
 /// What is in force for a customer; `None` when there is no such customer.
 ///
@@ -75,6 +75,24 @@ pub async fn up_to(
     .bind(newest)
     .bind(limit)
     .fetch_all()
+    .await
+}
+
+/// What opens a declaration's leaf, unless its customer has gone.
+pub async fn opening(
+    tx: &mut ReadTx,
+    store: StoreId,
+    customer: CustomerId,
+    sequence: i64,
+) -> Result<Option<Opening>> {
+    tx.query(
+        "SELECT leaf, salt, policy_sha256 FROM consent_declaration
+         WHERE store_id = $1 AND customer_id = $2 AND sequence = $3 AND detached = FALSE",
+    )
+    .bind(store)
+    .bind(customer)
+    .bind(sequence)
+    .fetch_optional()
     .await
 }
 
@@ -179,6 +197,16 @@ impl FromRow for Pending {
             locale: row.get("locale")?,
             policy_sha256: row.get("policy_sha256")?,
             detached: row.get("detached")?,
+        })
+    }
+}
+
+impl FromRow for Opening {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            leaf: row.get("leaf")?,
+            salt: row.get("salt")?,
+            policy_sha256: row.get("policy_sha256")?,
         })
     }
 }

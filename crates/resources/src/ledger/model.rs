@@ -1,5 +1,8 @@
 use kernel::{AccountId, ChannelId, CustomerId, Timestamp};
-use ledger::leaf::{Leaf, Person, Salt};
+use ledger::{
+    leaf::{Leaf, Person, Salt},
+    tree::Hash,
+};
 
 use crate::consent::model::Declaration;
 
@@ -12,6 +15,27 @@ pub struct Head {
     /// The signed head of a tree of this size; empty while there is none.
     pub checkpoint: String,
     pub signed_at: Timestamp,
+}
+
+/// The proof that a tree is the beginning of a later one (RFC 6962, 2.1.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// How many leaves the earlier one has.
+    pub from: u64,
+    /// How many the later one has.
+    pub to: u64,
+    pub proof: Vec<Hash>,
+}
+
+/// What a receipt of a declaration is made from, beside the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// Its place in the ledger; none while it has none.
+    pub leaf: Option<i64>,
+    /// What opens the commitment there.
+    pub salt: Option<[u8; 32]>,
+    /// Of the policy that was shown; empty where none was named.
+    pub policy_sha256: String,
 }
 
 /// A declaration that is no leaf yet.

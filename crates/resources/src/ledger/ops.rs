@@ -1,17 +1,21 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use access::{accounts, signing};
-use kernel::{AccountId, Error, Result, StoreId, Timestamp};
+use kernel::{AccountId, CustomerId, Error, Result, StoreId, Timestamp};
 use ledger::{
-    checkpoint::{self, SigningKey},
-    leaf::Salt,
-    tree::{self, Tree},
+    checkpoint::{self, PublicKey, SigningKey},
+    leaf::{Leaf, Person, Salt},
+    receipt::{Controller, Evidence, Policy, Purpose, Receipt, SCHEMA, Step},
+    tree::{self, Place, Tree},
 };
-use rest::App;
-use sql::WriteTx;
+use rest::{App, Caller};
+use sql::{ReadTx, WriteTx};
 
-use super::{model::Head, rows};
-use crate::consent;
+use super::{
+    model::{Growth, Head, Opening},
+    rows,
+};
+use crate::{consent, policies};
 
 /// Append whatever a store's shoppers have declared, and sign the head that comes of it. The head, also where nothing
 /// was to be done.
@@ -25,6 +29,131 @@ pub async fn sequence(app: &App, store: StoreId) -> Result<Head> {
             return Ok(head);
         }
     }
+}
+
+/// The head of the caller's store, after what waited was appended; of a backlog no more than [`AT_ONCE`] transactions
+/// take.
+pub async fn checkpoint(app: &App, caller: &Caller) -> Result<Head> {
+    for _ in 1..AT_ONCE {
+        let (head, appended) = sequence_some(app, caller.store).await?;
+        if appended < AT_A_TIME {
+            return Ok(head);
+        }
+    }
+    Ok(sequence_some(app, caller.store).await?.0)
+}
+
+/// What everybody may check checkpoints with, the oldest first.
+pub async fn keys(app: &App) -> Result<Vec<PublicKey>> {
+    signing::public(&app.db).await
+}
+
+/// The proof that the store's ledger with its first `from` leaves is the beginning of that with `to`, or with all.
+pub async fn growth(app: &App, caller: &Caller, from: i64, to: Option<i64>) -> Result<Growth> {
+    app.db
+        .snapshot(async |tx| {
+            let head = rows::head(tx, caller.store).await?.ok_or(Error::NotFound("store"))?;
+            let to = to.unwrap_or(head.size);
+            if to > head.size {
+                return Err(Error::invalid("to", format!("the ledger has {} leaves", head.size)));
+            }
+            if from > to {
+                return Err(Error::invalid("from", "must not be more than to"));
+            }
+            let (from, to) = (unsigned(from)?, unsigned(to)?);
+            // The empty ledger is the beginning of all, which needs no proof.
+            let proof = if from == 0 {
+                Vec::new()
+            } else {
+                let needed = tree::needed_for_growth(to, from).map_err(Error::internal)?;
+                let tree = part(tx, caller.store, to, &needed).await?;
+                tree.prove_growth(from).map_err(Error::internal)?
+            };
+            Ok(Growth { from, to, proof })
+        })
+        .await
+}
+
+/// Some leaves as they lie in the ledger, from this one on, each with its place.
+pub async fn leaves(
+    app: &App,
+    caller: &Caller,
+    from: i64,
+    limit: i64,
+) -> Result<Vec<(i64, String)>> {
+    app.db.read(async |tx| Ok::<_, Error>(rows::leaves(tx, caller.store, from, limit).await?)).await
+}
+
+/// The receipt of a customer's declaration. What the ledger has not yet is appended at once; behind a backlog it is
+/// refused for the moment.
+pub async fn receipt(
+    app: &App,
+    caller: &Caller,
+    customer: CustomerId,
+    sequence: i64,
+) -> Result<Receipt> {
+    let opening = async |tx: &mut ReadTx| {
+        let opening = consent::rows::opening(tx, caller.store, customer, sequence).await?;
+        opening.ok_or(Error::NotFound("declaration"))
+    };
+    if app.db.read(async |tx| opening(tx).await).await?.leaf.is_none() {
+        checkpoint(app, caller).await?;
+    }
+    app.db
+        .snapshot(async |tx| {
+            let Opening { leaf, salt, policy_sha256 } = opening(tx).await?;
+            let (Some(place), Some(salt)) = (leaf, salt) else {
+                return Err(Error::Unavailable("the declaration waits for the ledger".into()));
+            };
+            let head = rows::head(tx, caller.store).await?.ok_or(Error::NotFound("store"))?;
+            let (size, index) = (unsigned(head.size)?, unsigned(place)?);
+            let needed = tree::needed_for_leaf(size, index).map_err(Error::internal)?;
+            let tree = part(tx, caller.store, size, &needed).await?;
+            let proof = tree.prove_leaf(index).map_err(Error::internal)?;
+            let json = rows::leaf(tx, caller.store, place).await?.unwrap_or_default();
+            let leaf: Leaf = json.parse().map_err(Error::internal)?;
+            let policy = if policy_sha256.is_empty() {
+                None
+            } else {
+                policies::rows::named(tx, caller.store, &policy_sha256).await?
+            };
+            let (name, contact, withdrawal) = match &policy {
+                Some(policy) => {
+                    (policy.controller.clone(), policy.contact.clone(), policy.withdrawal.clone())
+                }
+                None => (String::new(), String::new(), WITHDRAWAL.to_owned()),
+            };
+            Ok(Receipt {
+                schema: SCHEMA.to_owned(),
+                controller: Controller { store_hash: head.store_hash, name, contact },
+                subject: Person { customer_id: customer.0 },
+                declared_at: leaf.declared_at().to_rfc3339_micros(),
+                purposes: Purpose::of(&leaf),
+                policy: policy.map(|policy| Policy {
+                    version: policy.version,
+                    sha256: policy.sha256,
+                    effective_at: policy.effective_at.to_rfc3339(),
+                }),
+                withdrawal,
+                evidence: Evidence {
+                    leaf,
+                    salt: Salt::new(salt),
+                    index,
+                    proof: proof.into_iter().map(Step).collect(),
+                    checkpoint: head.checkpoint,
+                },
+            })
+        })
+        .await
+}
+
+/// A tree of this size with these tiles at hand.
+async fn part(tx: &mut ReadTx, store: StoreId, size: u64, needed: &[Place]) -> Result<Tree> {
+    Ok(Tree::new(size, rows::tiles(tx, store, needed).await?))
+}
+
+fn unsigned(number: i64) -> Result<u64> {
+    u64::try_from(number).map_err(Error::internal)
 }
 
 /// Follow what is declared, for as long as the server runs: within a tenth of a second what this server was asked, and
@@ -86,7 +215,7 @@ async fn append(
     if pending.is_empty() && !head.checkpoint.is_empty() {
         return Ok((head, 0));
     }
-    let size = u64::try_from(head.size).map_err(Error::internal)?;
+    let size = unsigned(head.size)?;
     let mut tree = Tree::new(size, rows::tiles(tx, store, &tree::edge(size)).await?);
     let authors: BTreeSet<AccountId> = pending.iter().map(|it| it.declared_by).collect();
     let clients = accounts::client_ids(tx, store, &authors).await?;
@@ -109,6 +238,13 @@ async fn append(
     rows::advance(tx, store, &head).await?;
     Ok((head, pending.len()))
 }
+
+/// How many transactions somebody who asks for a checkpoint or a receipt waits for.
+const AT_ONCE: usize = 10;
+
+/// How to withdraw, where no policy says it.
+const WITHDRAWAL: &str =
+    "Change your choice where the store asked for it, or tell the store that you withdraw it.";
 
 /// How many declarations one transaction appends. It keeps other writers waiting no longer than a page is read.
 const AT_A_TIME: usize = 200;

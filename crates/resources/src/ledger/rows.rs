@@ -72,6 +72,17 @@ pub async fn leaves(
     Ok(leaves.into_iter().map(|Kept(leaf, json)| (leaf, json)).collect())
 }
 
+/// The leaf at this place.
+pub async fn leaf(tx: &mut ReadTx, store: StoreId, leaf: i64) -> Result<Option<String>> {
+    let found: Option<(String,)> = tx
+        .query("SELECT json FROM ledger_leaf WHERE store_id = $1 AND leaf = $2")
+        .bind(store)
+        .bind(leaf)
+        .fetch_optional()
+        .await?;
+    Ok(found.map(|(json,)| json))
+}
+
 /// Those of these tiles that there are.
 pub async fn tiles(
     tx: &mut ReadTx,

@@ -1,17 +1,42 @@
 //! What stands behind consent: a customer's history, and what proves it.
 
-use ledger::leaf::Leaf;
+use access::signing;
+use ledger::{
+    checkpoint::{Head, PublicKey},
+    leaf::Leaf,
+    receipt::{Receipt, Step},
+    tree::{Tree, has_grown, leaf_hash},
+};
 use resources::ledger::ops;
 use serde_json::{Value, json};
-use testkit::{Service, on_each_engine};
+use testkit::{Answer, Service, on_each_engine};
 
 use crate::{races::race, shows};
 
 const HISTORY: &str = "/stores/acme/custodia/customers/1/consent";
 
+const CHECKPOINT: &str = "/stores/acme/custodia/ledger/checkpoint";
+const KEYS: &str = "/stores/acme/custodia/ledger/keys";
+const LEAVES: &str = "/stores/acme/custodia/ledger/leaves";
+const GROWTH: &str = "/stores/acme/custodia/ledger/proofs/consistency";
 const POLICIES: &str = "/stores/acme/custodia/policies";
 /// Of `abc` (FIPS 180-2, appendix B.1).
 const SHA256: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+/// The keys as anybody reads them.
+async fn keys(service: &Service) -> Vec<PublicKey> {
+    let keys = column(&service.get("read", KEYS).await, "key");
+    keys.iter().map(|key| key.as_str().expect("text").parse().expect("a key")).collect()
+}
+
+/// The head of the ledger of acme, as its checkpoint says and a key vouches for.
+async fn head_of(service: &Service) -> Head {
+    let told = service.get("read", CHECKPOINT).await;
+    let note = told.json()["data"]["checkpoint"].as_str().expect("a note").to_owned();
+    let head = Head::read(&note, &keys(service).await).expect("a checkpoint that holds");
+    assert_eq!(told.json()["data"]["size"], head.size);
+    head
+}
 
 fn policy(version: &str, text: &str) -> Value {
     json!({"version": version, "text": text, "controller": "Acme Ltd", "contact": "privacy@acme.example",
@@ -23,7 +48,7 @@ async fn declare(service: &Service, allow: &[&str], deny: &[&str]) {
     assert_eq!(service.put("modify", "/v3/customers/1/consent", body).await.status, 200);
 }
 
-fn column(answer: &testkit::Answer, name: &str) -> Vec<Value> {
+fn column(answer: &Answer, name: &str) -> Vec<Value> {
     let rows = answer.json()["data"].as_array().expect("rows").clone();
     rows.into_iter().map(|row| row[name].clone()).collect()
 }
@@ -235,5 +260,166 @@ on_each_engine! {
         let nobody = service.post("modify", "/stores/acme/custodia/customers/2/consent", lists(json!({}))).await;
         assert_eq!(nobody.status, 404);
         assert_eq!(service.dump().await, before);
+    }
+
+    async fn a_checkpoint_is_signed_over_what_was_declared_and_the_keys_check_it(service: Service) {
+        service.crowd(1).await;
+        assert_eq!(column(&service.get("read", KEYS).await, "key"), [""; 0]);
+        let empty = service.get("read", CHECKPOINT).await;
+        assert_eq!(head_of(&service).await.size, 0);
+        assert_eq!(service.get("read", CHECKPOINT).await.body, empty.body);
+        declare(&service, &["essential"], &[]).await;
+        service.set_seconds(1);
+        let one = service.get("read", CHECKPOINT).await;
+        shows(&one, "one leaf");
+        shows(&service.get("read", KEYS).await, "one");
+        let head = head_of(&service).await;
+        assert_eq!((head.size, head.origin.ends_with("/acme")), (1, true));
+        // What an older key has signed can still be checked.
+        let (app, now) = (service.app(), service.app().clock.now());
+        signing::rotate(&app.db, &app.seal, &*app.chance, now).await.expect("another key");
+        declare(&service, &["essential"], &[]).await;
+        assert_eq!(head_of(&service).await.size, 2);
+        let keys = keys(&service).await;
+        assert_eq!(keys.len(), 2);
+        let older = one.json()["data"]["checkpoint"].as_str().expect("a note").to_owned();
+        assert_eq!(Head::read(&older, &keys[..1]), Ok(head));
+        assert!(Head::read(&older, &keys[1..]).is_err());
+    }
+
+    async fn leaves_are_listed_as_they_are_hashed_and_name_nobody(service: Service) {
+        service.crowd(2).await;
+        service.post("modify", POLICIES, policy("2024-06", "abc")).await;
+        let detailed = json!({"allow": ["analytics"], "deny": ["targeting"], "channel_id": 1, "locale": "de",
+            "policy": "2024-06"});
+        service.post("modify", "/stores/acme/custodia/customers/2/consent", detailed).await;
+        service.set_seconds(1);
+        for _ in 0..4 {
+            declare(&service, &["essential"], &[]).await;
+        }
+        let none = service.get("read", LEAVES).await;
+        none.is_just(r#"{"data":[],"meta":{}}"#);
+        let head = head_of(&service).await;
+        let all = service.get("read", LEAVES).await;
+        assert_eq!(column(&all, "index"), [0, 1, 2, 3, 4]);
+        shows(&service.get("read", &format!("{LEAVES}?limit=1")).await, "one");
+        let kept = service.texts("SELECT json AS line FROM ledger_leaf ORDER BY leaf").await;
+        let mut tree = Tree::default();
+        for (shown, kept) in column(&all, "leaf").iter().zip(&kept) {
+            assert!(all.text().contains(kept.as_str()), "not as it is hashed: {kept}");
+            tree.append(leaf_hash(shown.to_string().as_bytes())).expect("the tree grows");
+        }
+        assert_eq!(tree.root().expect("a root"), head.root);
+        for personal in ["customer", "example.com", "First", "Last1"] {
+            assert!(!all.text().contains(personal), "{personal}: {all}");
+        }
+        let some = service.get("read", &format!("{LEAVES}?from=3&limit=1")).await;
+        assert_eq!(column(&some, "index"), [3]);
+        assert_eq!(column(&service.get("read", &format!("{LEAVES}?from=5")).await, "index"), [0; 0]);
+        let refused = service.get("read", &format!("{LEAVES}?from=-1")).await;
+        refused.refused(422, "Read ledger failed.", &json!({"from": "must be at least 0"}));
+        shows(&refused, "no such place");
+        for fault in ["limit=0", "from=x", "from=9223372036854775808", "page=1"] {
+            assert_eq!(service.get("read", &format!("{LEAVES}?{fault}")).await.status, 422, "{fault}");
+        }
+        assert_eq!(column(&service.get("other", &LEAVES.replace("acme", "zenith")).await, "index"), [0; 0]);
+    }
+
+    async fn that_the_ledger_has_only_grown_is_proved_between_any_two_checkpoints(service: Service) {
+        service.crowd(1).await;
+        let mut heads = vec![head_of(&service).await];
+        for _ in 0..7 {
+            declare(&service, &["essential"], &[]).await;
+            heads.push(head_of(&service).await);
+        }
+        for (older, later) in (0..heads.len()).flat_map(|to| (0..=to).map(move |from| (from, to))) {
+            let (older, later) = (&heads[older], &heads[later]);
+            let path = format!("{GROWTH}?from={}&to={}", older.size, later.size);
+            let answer = service.get("read", &path).await;
+            let steps: Vec<Step> = serde_json::from_value(answer.json()["data"]["proof"].clone()).expect("a proof");
+            let steps: Vec<_> = steps.into_iter().map(|step| step.0).collect();
+            let holds = |older_root| has_grown(later.size, &later.root, older.size, older_root, &steps);
+            assert!(holds(&older.root), "{answer}");
+            assert!(!holds(&[7; 32]), "{answer}");
+        }
+        shows(&service.get("read", &format!("{GROWTH}?from=3")).await, "from 3 to 7");
+        let beyond = service.get("read", &format!("{GROWTH}?from=3&to=8")).await;
+        beyond.refused(422, "Read ledger failed.", &json!({"to": "the ledger has 7 leaves"}));
+        shows(&beyond, "beyond the end");
+        let turned = service.get("read", &format!("{GROWTH}?from=3&to=2")).await;
+        turned.refused(422, "Read ledger failed.", &json!({"from": "must not be more than to"}));
+        for fault in ["from=-1", "to=x", "from=9223372036854775807"] {
+            assert_eq!(service.get("read", &format!("{GROWTH}?{fault}")).await.status, 422, "{fault}");
+        }
+    }
+
+    async fn a_receipt_holds_for_a_stranger_who_knows_the_key(service: Service) {
+        service.crowd(1).await;
+        service.post("modify", POLICIES, policy("2024-06", "abc")).await;
+        let body = json!({"allow": ["essential"], "deny": ["targeting"], "locale": "de-AT", "policy": SHA256});
+        service.post("modify", HISTORY, body).await;
+        service.set_seconds(60);
+        declare(&service, &["essential", "targeting"], &[]).await;
+        // Nobody has sequenced anything: asking for the receipt does.
+        let first = service.get("read", &format!("{HISTORY}/1/receipt")).await;
+        shows(&first, "under a policy");
+        let second = service.get("read", &format!("{HISTORY}/2/receipt")).await;
+        shows(&second, "under none");
+        let keys = keys(&service).await;
+        let read = |answer: &Answer| serde_json::from_slice::<Receipt>(&answer.body).expect("a receipt");
+        let (first, second) = (read(&first), read(&second));
+        assert_eq!(first.verify(&keys).expect("it holds").size, 2);
+        second.verify(&keys).expect("it holds");
+        assert_eq!((first.subject.customer_id, first.controller.name.as_str()), (1, "Acme Ltd"));
+        assert_eq!(first.withdrawal, "In your account, under privacy.");
+        assert_eq!(first.policy.as_ref().map(|policy| policy.version.as_str()), Some("2024-06"));
+        assert_eq!((second.policy.is_none(), second.controller.contact.as_str()), (true, ""));
+        assert!(second.withdrawal.starts_with("Change your choice"));
+        let mut forged = second.clone();
+        forged.purposes[1].allowed = false;
+        assert!(forged.verify(&keys).is_err());
+        let mut swapped = second;
+        swapped.evidence.salt = first.evidence.salt.clone();
+        assert!(swapped.verify(&keys).is_err());
+        // What was kept holds also when the ledger has grown and the customer has gone.
+        declare(&service, &[], &[]).await;
+        head_of(&service).await;
+        assert_eq!(service.delete("modify", "/v3/customers?id:in=1").await.status, 204);
+        first.verify(&keys).expect("it holds");
+        assert_eq!(service.get("read", &format!("{HISTORY}/1/receipt")).await.status, 404);
+    }
+
+    async fn there_is_a_receipt_only_for_what_a_customer_of_the_store_declared(service: Service) {
+        service.crowd(1).await;
+        declare(&service, &[], &[]).await;
+        let receipt = |store: &str, path: &str| format!("/stores/{store}/custodia/customers/{path}/receipt");
+        for (path, status) in [("1/consent/2", 404), ("2/consent/1", 404), ("1/consent/0", 404),
+            ("1/consent/x", 400), ("1/consent/99999999999", 404)] {
+            assert_eq!(service.get("read", &receipt("acme", path)).await.status, status, "{path}");
+        }
+        assert_eq!(service.get("other", &receipt("zenith", "1/consent/1")).await.status, 404);
+        // A customer that goes before the ledger has what they declared has no receipt either.
+        assert_eq!(service.delete("modify", "/v3/customers?id:in=1").await.status, 204);
+        assert_eq!(service.number("SELECT COUNT(*) FROM consent_declaration").await, 1);
+        assert_eq!(service.get("read", &receipt("acme", "1/consent/1")).await.status, 404);
+    }
+
+    async fn receipts_that_are_asked_for_at_once_all_hold(service: Service) {
+        service.crowd(8).await;
+        for customer in 1..=8 {
+            let path = format!("/v3/customers/{customer}/consent");
+            service.put("modify", &path, json!({"allow": ["analytics"], "deny": []})).await;
+        }
+        let requests = (1..=32).map(|n| {
+            let path = format!("/stores/acme/custodia/customers/{}/consent/1/receipt", n % 8 + 1);
+            ("GET", path, Value::Null)
+        });
+        let answers = race(&service, requests.collect()).await;
+        let keys = keys(&service).await;
+        for answer in &answers {
+            let receipt: Receipt = serde_json::from_slice(&answer.body).unwrap_or_else(|_| panic!("{answer}"));
+            receipt.verify(&keys).expect("it holds");
+        }
+        assert_eq!((answers.len(), head_of(&service).await.size), (32, 8));
     }
 }

@@ -8,7 +8,12 @@ use serde_json::json;
 use testkit::{Answer, Ask, Service, on_each_engine};
 
 /// Operations that are ours, or that clients ask for though no published document has them.
-pub(crate) const EXTRAS: [&str; 24] = [
+pub(crate) const EXTRAS: [&str; 29] = [
+    "GET /stores/{}/custodia/ledger/checkpoint",
+    "GET /stores/{}/custodia/ledger/keys",
+    "GET /stores/{}/custodia/ledger/leaves",
+    "GET /stores/{}/custodia/ledger/proofs/consistency",
+    "GET /stores/{}/custodia/customers/{}/consent/{}/receipt",
     "GET /stores/{}/custodia/customers/{}/consent",
     "POST /stores/{}/custodia/customers/{}/consent",
     "GET /stores/{}/custodia/policies",
@@ -217,6 +222,9 @@ async fn furnish(service: &Service) {
         let answer = service.post("modify", path, body).await;
         assert!(matches!(answer.status, 200 | 201), "{answer}");
     }
+    // What is declared is in the ledger, so that reading it does not put it there.
+    let checkpoint = service.get("read", "/stores/acme/custodia/ledger/checkpoint").await;
+    assert_eq!(checkpoint.status, 200);
     // Drawn at random: named, so that a path may hold them.
     service.meddle(&format!("UPDATE segment SET segment_id = '{FIRST_UUID}'")).await;
     service.meddle(&format!("UPDATE shopper_profile SET profile_id = '{FIRST_UUID}'")).await;
