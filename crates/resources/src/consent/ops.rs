@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     audit::{self, model::Change},
-    channels, customers, policies,
+    channels, customers,
+    outbox::{self, model::Event},
+    policies,
 };
 
 /// What is in force for a customer.
@@ -42,10 +44,10 @@ pub async fn history(
         .await
 }
 
-/// Record a declaration and the audit line that tells of it, or neither.
+/// Record a declaration, and the event and the audit line that tell of it, or nothing of it.
 ///
 /// Always appends, also when nothing differs: a renewed yes under a new policy is evidence (ruling 8). The
-/// customer itself is not changed by it: no event, `date_modified` stays.
+/// customer itself is not changed by it: no event of the customer's, `date_modified` stays.
 pub async fn declare(
     app: &App,
     caller: &Caller,
@@ -53,7 +55,7 @@ pub async fn declare(
     draft: &Draft,
 ) -> Result<Declared> {
     let now = app.clock.now();
-    let audit_id = app.event_ids.next(now);
+    let (event_id, audit_id) = (app.event_ids.next(now), app.event_ids.next(now));
     let declared = app
         .db
         .write(async |tx| {
@@ -72,6 +74,8 @@ pub async fn declare(
                 leaf: None,
             };
             rows::append(tx, caller.store, customer, &declared).await?;
+            let event = Event::ConsentUpdated(customer);
+            outbox::rows::publish(tx, caller.store, event_id, event, now).await?;
             audit::rows::record(tx, caller, audit_id, &Change::consent_declared(customer), now)
                 .await?;
             Ok::<_, Error>(declared)

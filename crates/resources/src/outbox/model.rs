@@ -27,6 +27,8 @@ pub enum Event<'a> {
     CustomerAccessUpdated(CustomerId, Option<Vec<ChannelId>>),
     /// Another of a customer's stored instruments is the default now, or none is.
     DefaultInstrumentUpdated(CustomerId),
+    /// A customer's consent was declared. No published event tells of it: only who names this one gets it.
+    ConsentUpdated(CustomerId),
     /// A metafield was made.
     MetafieldCreated(MetafieldName<'a>),
     /// A metafield was changed.
@@ -62,6 +64,7 @@ impl Event<'_> {
             Self::DefaultInstrumentUpdated(_) => {
                 "store/customer/payment/instrument/default/updated"
             }
+            Self::ConsentUpdated(_) => "custodia/customer/consent/updated",
             Self::MetafieldCreated(_) => "store/metafield/created",
             Self::MetafieldUpdated(_) => "store/metafield/updated",
             Self::MetafieldDeleted(_) => "store/metafield/deleted",
@@ -79,6 +82,7 @@ impl Event<'_> {
             | Self::AddressUpdated(id, _)
             | Self::AddressDeleted(id, _)
             | Self::DefaultInstrumentUpdated(id)
+            | Self::ConsentUpdated(id)
             | Self::CustomerAccessUpdated(id, _) => id.0,
             Self::SubscriberCreated(id)
             | Self::SubscriberUpdated(id)
@@ -96,6 +100,7 @@ impl Event<'_> {
             Self::CustomerCreated(id)
             | Self::CustomerUpdated(id)
             | Self::CustomerDeleted(id)
+            | Self::ConsentUpdated(id)
             | Self::DefaultInstrumentUpdated(id) => {
                 format!(r#"{{"type":"customer","id":{}}}"#, id.0)
             }

@@ -422,4 +422,15 @@ on_each_engine! {
         }
         assert_eq!((answers.len(), head_of(&service).await.size), (32, 8));
     }
+
+    async fn a_declaration_that_is_refused_makes_no_event(service: Service) {
+        service.crowd(1).await;
+        let before = service.events().await;
+        let refused = json!({"allow": [], "deny": [], "policy": "none"});
+        assert_eq!(service.post("modify", HISTORY, refused).await.status, 422);
+        assert_eq!(service.events().await, before);
+        service.post("modify", HISTORY, json!({"allow": [], "deny": []})).await;
+        let told = r#"custodia/customer/consent/updated {"type":"customer","id":1}"#;
+        assert_eq!(service.events().await[before.len()..], [told]);
+    }
 }
