@@ -115,6 +115,24 @@ impl Declaration {
     pub fn deny(&self) -> Categories {
         self.deny
     }
+
+    /// The signals of Google's Consent Mode v2, and which of them are granted: each if its category is allowed. Of what
+    /// was not decided nothing is granted but security, which is refused only by who refuses what is essential.
+    #[must_use]
+    pub fn google_signals(&self) -> [(&'static str, bool); 7] {
+        let [functional, analytics, targeting] =
+            [Category::Functional, Category::Analytics, Category::Targeting]
+                .map(|category| self.allow.has(category));
+        [
+            ("ad_storage", targeting),
+            ("ad_user_data", targeting),
+            ("ad_personalization", targeting),
+            ("analytics_storage", analytics),
+            ("functionality_storage", functional),
+            ("personalization_storage", functional),
+            ("security_storage", !self.deny.has(Category::Essential)),
+        ]
+    }
 }
 
 /// Of which nothing is known but what was declared.
@@ -162,7 +180,13 @@ impl From<&Policy> for PolicyName {
 impl Categories {
     /// Each member once.
     pub fn iter(self) -> impl Iterator<Item = Category> {
-        Category::ALL.into_iter().filter(move |category| self.0 & category.bit() != 0)
+        Category::ALL.into_iter().filter(move |category| self.has(*category))
+    }
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn has(self, category: Category) -> bool {
+        self.0 & category.bit() != 0
     }
 
     /// Their names.
@@ -240,6 +264,23 @@ mod tests {
         check(&[], &[], true);
         check(&[Essential], &[Analytics], true);
         check(&[Essential, Analytics], &[Analytics], false);
+    }
+
+    #[test]
+    fn a_google_signal_is_granted_by_its_category_alone() {
+        #[track_caller]
+        fn check(allow: &[Category], deny: &[Category], granted: &[&str]) {
+            let set = |categories: &[Category]| categories.iter().copied().collect();
+            let signals = Declaration::new(set(allow), set(deny)).unwrap().google_signals();
+            let names = signals.into_iter().filter(|(_, granted)| *granted).map(|(name, _)| name);
+            assert_eq!(names.collect::<Vec<_>>(), granted);
+        }
+        check(&[], &[], &["security_storage"]);
+        check(&[], &[Essential], &[]);
+        check(&[Essential], &[Targeting], &["security_storage"]);
+        check(&[Analytics], &[Essential], &["analytics_storage"]);
+        check(&[Functional], &[Essential], &["functionality_storage", "personalization_storage"]);
+        check(&[Targeting], &[Essential], &["ad_storage", "ad_user_data", "ad_personalization"]);
     }
 
     #[test]

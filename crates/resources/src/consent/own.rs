@@ -1,5 +1,7 @@
 //! `/stores/{hash}/custodia/customers/{id}/consent`: ours, what a customer has declared and how.
 
+use std::collections::BTreeMap;
+
 use axum::{Extension, extract::State};
 use kernel::{CustomerId, Error, Scope};
 use rest::{
@@ -16,11 +18,12 @@ use super::{
 
 pub fn routes(routes: Routes) -> Routes {
     const PATH: &str = "/customers/{customer_id}/consent";
-    routes.version(Version::Own).get(PATH, Scope::CustomersRead, list).post(
-        PATH,
-        Scope::CustomersModify,
-        declare,
-    )
+    const GOOGLE: &str = "/customers/{customer_id}/consent/google";
+    routes
+        .version(Version::Own)
+        .get(PATH, Scope::CustomersRead, list)
+        .post(PATH, Scope::CustomersModify, declare)
+        .get(GOOGLE, Scope::CustomersRead, google)
 }
 
 async fn list(
@@ -64,6 +67,20 @@ async fn declare(
     let declared = ops::declare(&app, &caller, CustomerId(customer), &draft).await;
     let client_id = Some(caller.client_id().to_owned());
     Ok(Created(One::new(DeclaredBody::new(declared.map_err(refused)?, client_id))))
+}
+
+/// What is in force, as Google's tags take it.
+async fn google(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Ids([customer]): Ids<1>,
+    _: NoParams,
+) -> Reply<Json<One<BTreeMap<&'static str, &'static str>>>> {
+    let consent = ops::find(&app, &caller, CustomerId(customer)).await?;
+    let word = |granted| if granted { "granted" } else { "denied" };
+    let signals = consent.declaration.google_signals();
+    let signals = signals.into_iter().map(|(name, granted)| (name, word(granted)));
+    Ok(Json(One::new(signals.collect())))
 }
 
 fn refused(error: Error) -> Failure {

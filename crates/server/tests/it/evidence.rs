@@ -433,4 +433,25 @@ on_each_engine! {
         let told = r#"custodia/customer/consent/updated {"type":"customer","id":1}"#;
         assert_eq!(service.events().await[before.len()..], [told]);
     }
+
+    async fn what_is_in_force_is_told_in_googles_signals(service: Service) {
+        service.crowd(1).await;
+        let google = format!("{HISTORY}/google");
+        let granted = async || {
+            let signals = service.get("read", &google).await.json()["data"].clone();
+            let signals = signals.as_object().expect("signals").clone();
+            assert_eq!(signals.len(), 7);
+            let granted = signals.into_iter().filter(|(_, word)| word == "granted");
+            granted.map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(granted().await, ["security_storage"]);
+        declare(&service, &["targeting"], &["essential"]).await;
+        assert_eq!(granted().await, ["ad_personalization", "ad_storage", "ad_user_data"]);
+        declare(&service, &["analytics"], &["targeting"]).await;
+        assert_eq!(granted().await, ["analytics_storage", "security_storage"]);
+        shows(&service.get("read", &google).await, "analytics alone");
+        let unknown = service.get("read", "/stores/acme/custodia/customers/2/consent/google").await;
+        let elsewhere = service.get("other", "/stores/zenith/custodia/customers/1/consent/google").await;
+        assert_eq!((unknown.status, elsewhere.status), (404, 404));
+    }
 }
