@@ -2,8 +2,6 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use kernel::{AccountId, ChannelId, Result, Timestamp, Violations};
 
-use crate::policies::model::Policy;
-
 /// A purpose for which data may be collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Category {
@@ -169,12 +167,6 @@ fn is_language(text: &str) -> bool {
         && text.split('-').all(is_word)
         && first.len() >= 2
         && first.bytes().all(|byte| byte.is_ascii_alphabetic())
-}
-
-impl From<&Policy> for PolicyName {
-    fn from(policy: &Policy) -> Self {
-        Self { version: policy.version.clone(), sha256: policy.sha256.clone() }
-    }
 }
 
 impl Categories {

@@ -100,5 +100,5 @@ async fn known(tx: &mut ReadTx, store: StoreId, draft: &Draft) -> Result<Option<
             faults.add("policy", "no policy of this version or SHA-256 is registered");
         }
     }
-    faults.or(policy.as_ref().map(PolicyName::from))
+    faults.or(policy.map(|it| PolicyName { version: it.version, sha256: it.sha256 }))
 }

@@ -189,7 +189,8 @@ impl FromRow for Pending {
         Ok(Self {
             customer: row.get("customer_id")?,
             sequence: row.get("sequence")?,
-            declaration,
+            allow: declaration.allow().names(),
+            deny: declaration.deny().names(),
             declared_at: row.get("declared_at")?,
             source: row.get("source")?,
             declared_by: row.get("declared_by")?,

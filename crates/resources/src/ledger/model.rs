@@ -4,8 +4,6 @@ use ledger::{
     tree::Hash,
 };
 
-use crate::consent::model::Declaration;
-
 /// The head of a store's tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -44,7 +42,10 @@ pub struct Pending {
     pub customer: CustomerId,
     /// Of the customer's declarations, from 1.
     pub sequence: i64,
-    pub declaration: Declaration,
+    /// Names of the categories that are allowed.
+    pub allow: Vec<&'static str>,
+    /// Names of those that are refused.
+    pub deny: Vec<&'static str>,
     pub declared_at: Timestamp,
     /// The name of the door through which it came.
     pub source: String,
@@ -64,15 +65,14 @@ impl Pending {
     /// account that made it.
     #[must_use]
     pub fn leaf(&self, store_hash: &str, client_id: Option<&str>, salt: &Salt) -> Leaf {
-        let names =
-            |names: Vec<&'static str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let said = |text: &String| (!text.is_empty()).then(|| text.clone());
         Leaf {
             version: 1,
             store_hash: store_hash.to_owned(),
             declared_at: self.declared_at.0,
-            allow: names(self.declaration.allow().names()),
-            deny: names(self.declaration.deny().names()),
+            allow: names(&self.allow),
+            deny: names(&self.deny),
             source: self.source.clone(),
             client_id: client_id.map(str::to_owned),
             channel_id: self.channel.map(|channel| channel.0),
