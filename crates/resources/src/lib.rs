@@ -72,6 +72,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0010_subscribers", include_str!("../schema/0010_subscribers.sql")),
     script("0011_wishlists", include_str!("../schema/0011_wishlists.sql")),
     script("0012_segments", include_str!("../schema/0012_segments.sql")),
+    script("0013_meetings", include_str!("../schema/0013_meetings.sql")),
 ];
 
 /// A script that both engines read alike.

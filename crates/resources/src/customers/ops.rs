@@ -118,7 +118,7 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
             let said: Vec<&Changes> = drafts.iter().map(|draft| &draft.customer).collect();
             standing::join(tx, caller.store, &said, &mut made).await?;
             standing::open_channels(tx, caller, said.into_iter(), channels_id, now).await?;
-            refuse_clashes(tx, caller.store, made.iter()).await?;
+            let shares = refuse_clashes(tx, caller.store, made.iter()).await?;
             for ((customer, hash), (event_id, audit_id)) in made.iter().zip(&hashes).zip(&numbers) {
                 rows::insert(tx, caller.store, customer, hash.as_deref().unwrap_or_default())
                     .await?;
@@ -132,6 +132,10 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
                     now,
                 )
                 .await?;
+            }
+            if shares {
+                let keys = made.iter().map(Customer::email_key).collect();
+                standing::keep_meetings(tx, caller.store, &keys).await?;
             }
             let belongings =
                 belongings::make(tx, caller, drafts, &made, &address_numbers, now).await?;
@@ -359,6 +363,12 @@ async fn update_in(
         audit::rows::record(tx, caller, *audit_id, &Change::customer_updated(*id, &fields), now)
             .await?;
     }
+    let moved = differing.iter().filter(|(_, fields)| is_identity(fields)).map(|(id, _)| id);
+    let keys: BTreeSet<String> =
+        moved.flat_map(|id| [before[id].email_key(), customers[id].email_key()]).collect();
+    if !keys.is_empty() {
+        standing::keep_meetings(tx, caller.store, &keys).await?;
+    }
     for ((id, _), hash) in changes.iter().zip(hashes) {
         if let Some(hash) = hash {
             rows::set_password(tx, caller.store, *id, hash).await?;
@@ -376,6 +386,8 @@ async fn delete_in(
 ) -> Result<Vec<CustomerId>> {
     belongings::forget(tx, caller.store, ids).await?;
     let (gone, email_keys) = rows::delete(tx, caller.store, ids).await?;
+    rows::forget_meetings(tx, caller.store, &gone).await?;
+    standing::keep_meetings(tx, caller.store, &email_keys).await?;
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
     sign_in::within::forget(tx, caller.store, &email_keys).await?;
@@ -387,13 +399,14 @@ async fn delete_in(
     Ok(gone)
 }
 
-/// Refuse new customers whose address another has, in the store or among themselves. The caller holds the
-/// counter, so nobody else can give an address away meanwhile.
+/// Refuse new customers whose address another has, in the store or among themselves, where both could sign in;
+/// whether any shares its address with another. The caller holds the counter, so nobody else can give an address
+/// away meanwhile.
 async fn refuse_clashes(
     tx: &mut WriteTx,
     store: StoreId,
     new: impl Iterator<Item = &Customer> + Clone,
-) -> Result<()> {
+) -> Result<bool> {
     let batch = new.clone().map(|customer| (customer.id, customer.clone())).collect();
     refuse_clashes_among(tx, store, new, &batch).await
 }
@@ -405,11 +418,11 @@ async fn refuse_clashes_among<'c>(
     store: StoreId,
     moved: impl Iterator<Item = &'c Customer>,
     batch: &BTreeMap<CustomerId, Customer>,
-) -> Result<()> {
+) -> Result<bool> {
     let moved: Vec<&Customer> = moved.collect();
     let keys: BTreeSet<String> = moved.iter().map(|customer| customer.email_key()).collect();
     if keys.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let holders = rows::with_email_keys(tx, store, &keys).await?;
     let outside = holders.iter().filter(|holder| !batch.contains_key(&holder.id));
@@ -420,14 +433,14 @@ async fn refuse_clashes_among<'c>(
             .any(|other| other.id != customer.id && other.email_key() == customer.email_key())
     };
     if !moved.iter().any(is_other) {
-        return Ok(());
+        return Ok(false);
     }
     let open = settings::rows::open_to_everybody(tx, store).await?;
     let clashes =
         |customer: &&&Customer| others.iter().any(|other| customer.clashes_with(other, &open));
     match moved.iter().find(clashes) {
         Some(customer) => Err(Error::Taken { field: "email", value: customer.email.clone() }),
-        None => Ok(()),
+        None => Ok(true),
     }
 }
 

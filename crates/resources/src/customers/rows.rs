@@ -81,23 +81,49 @@ pub async fn lock_members(
         .await
 }
 
-/// Whether two accounts with one address would meet on a channel, if it let everybody in. Looks through all who
-/// are bound to channels.
+/// Whether two accounts with one address would meet on a channel, if it let everybody in. It stays so while the
+/// caller holds the counter of customers.
 pub async fn would_meet(tx: &mut ReadTx, store: StoreId, channel: ChannelId) -> Result<bool> {
-    let meeting: Option<()> = tx
-        .query(WOULD_MEET)
-        .bind(store)
-        .bind(format!("% {} %", channel.0))
-        .fetch_optional()
-        .await?;
+    let meeting: Option<()> = meeting_on(tx, store, channel).fetch_optional().await?;
     Ok(meeting.is_some())
 }
 
-const WOULD_MEET: &str = "
-    SELECT c.customer_id FROM customer c JOIN customer g
-        ON g.store_id = c.store_id AND g.email_key = c.email_key AND g.channel_ids IS NULL
-    WHERE c.store_id = $1 AND c.channel_ids IS NOT NULL
-        AND (' ' || c.channel_ids || ' ') LIKE $2 LIMIT 1";
+fn meeting_on(tx: &mut ReadTx, store: StoreId, channel: ChannelId) -> Query<'_, Reads> {
+    tx.query(
+        "SELECT customer_id FROM customer_meeting WHERE store_id = $1 AND channel_id = $2 LIMIT 1",
+    )
+    .bind(store)
+    .bind(channel)
+}
+
+/// These customers would meet nobody.
+pub async fn forget_meetings(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Result<()> {
+    tx.query("DELETE FROM customer_meeting WHERE store_id = $1 AND customer_id IN ")
+        .bind(store)
+        .push_list(ids.iter().copied())
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// A customer would meet somebody on each of these channels, of which there is at least one.
+pub async fn insert_meetings(
+    tx: &mut WriteTx,
+    store: StoreId,
+    id: CustomerId,
+    channels: &BTreeSet<ChannelId>,
+) -> Result<()> {
+    let mut query = tx
+        .query("INSERT INTO customer_meeting (store_id, customer_id, channel_id) VALUES ($1, $2, ")
+        .bind(store)
+        .bind(id);
+    for (at, channel) in channels.iter().enumerate() {
+        let query_to_here = if at == 0 { query } else { query.push(", ($1, $2, ") };
+        query = query_to_here.push_bind(*channel).push(")");
+    }
+    query.execute().await?;
+    Ok(())
+}
 
 /// Every customer of the store whose address folds to one of these keys.
 pub async fn with_email_keys(
@@ -110,6 +136,27 @@ pub async fn with_email_keys(
         .bind(store)
         .push_list(keys.iter().map(String::as_str))
         .push(" ORDER BY customer_id")
+        .fetch_all()
+        .await
+}
+
+/// An account, as far as it matters to others of its address.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    pub id: CustomerId,
+    pub email_key: String,
+    pub access: Access,
+}
+
+/// The accounts that have one of these addresses.
+pub async fn holders(
+    tx: &mut ReadTx,
+    store: StoreId,
+    keys: &BTreeSet<String>,
+) -> Result<Vec<Holder>> {
+    tx.query("SELECT customer_id, email_key, channel_ids FROM customer WHERE store_id = $1 AND email_key IN ")
+        .bind(store)
+        .push_list(keys.iter().map(String::as_str))
         .fetch_all()
         .await
 }
@@ -332,10 +379,7 @@ struct SignIn(CustomerId, Access, String);
 
 impl FromRow for SignIn {
     fn from_row(row: &Row<'_>) -> Result<Self> {
-        let channels: Option<Channels> = row.get("channel_ids")?;
-        let access =
-            channels.map_or(Access::Global, |Channels(channels)| Access::Channels(channels));
-        Ok(Self(row.get("customer_id")?, access, row.get("password_hash")?))
+        Ok(Self(row.get("customer_id")?, access(row)?, row.get("password_hash")?))
     }
 }
 
@@ -595,13 +639,27 @@ impl FromRow for Customer {
             accepts_review_emails: row.get("accepts_review_emails")?,
             store_credit: row.get("store_credit")?,
             origin_channel: row.get("origin_channel_id")?,
-            access: (row.get::<Option<Channels>>("channel_ids")?)
-                .map_or(Access::Global, |Channels(channels)| Access::Channels(channels)),
+            access: access(row)?,
             force_password_reset: row.get("force_password_reset")?,
             created_at: row.get("date_created")?,
             modified_at: row.get("date_modified")?,
         })
     }
+}
+
+impl FromRow for Holder {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            id: row.get("customer_id")?,
+            email_key: row.get("email_key")?,
+            access: access(row)?,
+        })
+    }
+}
+
+fn access(row: &Row<'_>) -> Result<Access> {
+    let channels = row.get::<Option<Channels>>("channel_ids")?;
+    Ok(channels.map_or(Access::Global, |Channels(channels)| Access::Channels(channels)))
 }
 
 /// Channel ids as a column keeps them: ascending, separated by spaces.
@@ -717,20 +775,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn members_are_found_by_their_group_and_the_bound_by_their_channels() {
+    async fn members_are_found_by_their_group_and_who_would_meet_by_the_channel() {
         let (_place, db) = plans::database().await;
         let filter = Filter { groups: Some(vec![GroupId(7)]), ..Filter::default() };
         let order = Order { by: Key::Id, descending: true };
         let plan = plan(&db, &filter, order, &Stretch::Offset(0)).await;
         assert!(plan.contains("customer_by_group (store_id=? AND customer_group_id=?)"), "{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{plan}");
-        let work = async |tx: &mut ReadTx| {
-            let query = tx.query(WOULD_MEET).bind(StoreId(1)).bind("% 7 %");
-            query.plan().await
-        };
+        let work = async |tx: &mut ReadTx| meeting_on(tx, StoreId(1), ChannelId(7)).plan().await;
         let plan = db.read(work).await.unwrap().join("; ");
-        assert!(plan.contains("customer_with_channels"), "{plan}");
-        assert!(plan.contains("customer_by_email (store_id=? AND email_key=?)"), "{plan}");
+        assert!(plan.contains("customer_meeting_1 (store_id=? AND channel_id=?)"), "{plan}");
     }
 
     #[tokio::test]
