@@ -116,7 +116,7 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[(CustomerId, Draft)]) 
         return Ok(Done::default());
     }
     let now = app.clock.now();
-    let numbers = draw(app, now, drafts.len());
+    let numbers = app.event_ids.pairs(now, drafts.len());
     app.db
         .write(async |tx| {
             within::hold_count(tx, caller.store).await?;
@@ -149,7 +149,7 @@ pub async fn update(
         return Ok(Done::default());
     }
     let now = app.clock.now();
-    let numbers = draw(app, now, changes.len());
+    let numbers = app.event_ids.pairs(now, changes.len());
     app.db.write(async |tx| update_in(tx, caller, of, changes, &numbers, now).await).await
 }
 
@@ -164,7 +164,7 @@ pub async fn delete(
         return Ok(0);
     }
     let now = app.clock.now();
-    let numbers = draw(app, now, ids.len());
+    let numbers = app.event_ids.pairs(now, ids.len());
     let ids: BTreeSet<AddressId> = ids.iter().copied().collect();
     app.db
         .write(async |tx| {
@@ -372,9 +372,4 @@ fn in_row(index: usize, error: Error) -> Error {
         Error::Invalid(faults) => Error::Invalid(faults.under(index)),
         error => error,
     }
-}
-
-/// Numbers for the event and the audit line of each row, before the transaction that may run twice.
-fn draw(app: &App, now: Timestamp, rows: usize) -> Vec<(i64, i64)> {
-    (0..rows).map(|_| (app.event_ids.next(now), app.event_ids.next(now))).collect()
 }

@@ -8,6 +8,7 @@ use super::{
     belongings::{self, Belongings, Draft, Wanted},
     filter::{Filter, Key, Order, Place, PlaceKey},
     foreign_hash::ForeignHash,
+    lists,
     model::{Access, Changes, Customer},
     password, rows, standing,
 };
@@ -101,9 +102,9 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
     let hashes = hash_passwords(app, drafts.iter().map(|draft| &draft.customer)).await?;
     let now = app.clock.now();
     let channels_id = app.event_ids.next(now);
-    let numbers: Vec<(i64, i64)> = draw(app, now, drafts.len());
+    let numbers = app.event_ids.pairs(now, drafts.len());
     let address_numbers =
-        draw(app, now, drafts.iter().flat_map(|it| &it.addresses).flatten().count());
+        app.event_ids.pairs(now, drafts.iter().flat_map(|it| &it.addresses).flatten().count());
     app.db
         .write(async |tx| {
             let count = i64::try_from(drafts.len()).map_err(Error::internal)?;
@@ -161,8 +162,8 @@ pub async fn update(
     let hashes = hash_passwords(app, changes.iter().map(|(_, draft)| &draft.customer)).await?;
     let now = app.clock.now();
     let numbers = Numbers {
-        rows: draw(app, now, changes.len()),
-        access: draw(app, now, changes.len()),
+        rows: app.event_ids.pairs(now, changes.len()),
+        access: app.event_ids.pairs(now, changes.len()),
         channels: app.event_ids.next(now),
     };
     app.db
@@ -183,7 +184,7 @@ pub async fn set_password_hash(
     hash: &ForeignHash,
 ) -> Result<()> {
     let now = app.clock.now();
-    let (event_id, audit_id) = (app.event_ids.next(now), app.event_ids.next(now));
+    let (event_id, audit_id) = app.event_ids.pair(now);
     app.db
         .write(async |tx| {
             let mut held = rows::lock(tx, caller.store, &[id]).await?;
@@ -209,7 +210,7 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[CustomerId]) -> Result<Ve
     let mut gone = Vec::new();
     for ids in ids.chunks(AT_A_TIME) {
         let now = app.clock.now();
-        let numbers = draw(app, now, ids.len());
+        let numbers = app.event_ids.pairs(now, ids.len());
         let deleted = app
             .db
             .write(async |tx| {
@@ -237,18 +238,18 @@ pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Res
         let batch = app
             .db
             .scan(async |tx| {
-                Ok::<_, Error>(rows::ids_after(tx, caller.store, &filter, after, most).await?)
+                Ok::<_, Error>(lists::ids_after(tx, caller.store, &filter, after, most).await?)
             })
             .await?;
         let Some(last) = batch.last() else { return Ok(()) };
         after = *last;
         let now = app.clock.now();
-        let numbers = draw(app, now, batch.len());
+        let numbers = app.event_ids.pairs(now, batch.len());
         app.db
             .write(async |tx| {
                 hold_for_deletion(tx, caller.store).await?;
                 // Found outside this transaction: those that match no longer are left alone.
-                let ids = rows::lock_matching(tx, caller.store, &filter, &batch).await?;
+                let ids = lists::lock_matching(tx, caller.store, &filter, &batch).await?;
                 delete_in(tx, caller, &ids, &numbers, now).await
             })
             .await?;
@@ -272,7 +273,7 @@ async fn list_in(
         }
         _ => stretch.clone(),
     };
-    let (customers, more) = rows::list(tx, store, filter, order, &stretch, limit).await?;
+    let (customers, more) = lists::list(tx, store, filter, order, &stretch, limit).await?;
     let total = match stretch {
         Stretch::Offset(_) => Some(count_in(tx, store, filter).await?),
         Stretch::After(_) | Stretch::Before(_) => None,
@@ -282,7 +283,7 @@ async fn list_in(
 
 /// The place with the name of its customer, which no cursor carries (ruling 12).
 async fn with_last_name(tx: &mut ReadTx, store: StoreId, place: &Place) -> Result<Place> {
-    let key = rows::last_name_key(tx, store, place.id).await?.ok_or(Error::NotFound("cursor"))?;
+    let key = lists::last_name_key(tx, store, place.id).await?.ok_or(Error::NotFound("cursor"))?;
     Ok(Place { key: PlaceKey::LastName(key), ..place.clone() })
 }
 
@@ -291,7 +292,7 @@ async fn count_in(tx: &mut ReadTx, store: StoreId, filter: &Filter) -> Result<i6
     if filter.is_empty() {
         return Ok(counters::live(tx, store, Counter::Customer).await?);
     }
-    Ok(rows::count(tx, store, filter).await?)
+    Ok(lists::count(tx, store, filter).await?)
 }
 
 /// Whether a few pages of an index answer this, so that it may be read beside other requests.
@@ -487,11 +488,6 @@ struct Numbers {
     access: Vec<(i64, i64)>,
     /// The audit line of channels that are named for the first time.
     channels: i64,
-}
-
-/// Numbers for the event and the audit line of each row, before the transaction that may run twice.
-fn draw(app: &App, now: Timestamp, rows: usize) -> Vec<(i64, i64)> {
-    (0..rows).map(|_| (app.event_ids.next(now), app.event_ids.next(now))).collect()
 }
 
 /// How many customers one transaction deletes.
