@@ -99,7 +99,8 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
     if drafts.is_empty() {
         return Ok(Written::default());
     }
-    let hashes = hash_passwords(app, drafts.iter().map(|draft| &draft.customer)).await?;
+    let hashes =
+        hash_passwords(app, caller.store, drafts.iter().map(|draft| &draft.customer)).await?;
     let now = app.clock.now();
     let channels_id = app.event_ids.next(now);
     let numbers = app.event_ids.pairs(now, drafts.len());
@@ -159,7 +160,8 @@ pub async fn update(
     if changes.is_empty() {
         return Ok(Written::default());
     }
-    let hashes = hash_passwords(app, changes.iter().map(|(_, draft)| &draft.customer)).await?;
+    let hashes =
+        hash_passwords(app, caller.store, changes.iter().map(|(_, draft)| &draft.customer)).await?;
     let now = app.clock.now();
     let numbers = Numbers {
         rows: app.event_ids.pairs(now, changes.len()),
@@ -448,12 +450,13 @@ async fn refuse_clashes_among<'c>(
 /// Hash what passwords there are, before any transaction; each at its row's place.
 async fn hash_passwords(
     app: &App,
+    store: StoreId,
     changes: impl Iterator<Item = &Changes>,
 ) -> Result<Vec<Option<String>>> {
     let mut hashes = Vec::new();
     for changes in changes {
         hashes.push(match changes.password() {
-            Some(password) => Some(password::hash(app, password.clone()).await?),
+            Some(password) => Some(password::hash(app, store, password.clone()).await?),
             None => None,
         });
     }
