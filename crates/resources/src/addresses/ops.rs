@@ -325,24 +325,15 @@ async fn delete_in(
     Ok(())
 }
 
-/// Those of these addresses that there are, of this customer or of any, their customers held. Whoever writes
-/// an address holds its customer, so they stay as they are until the transaction ends.
+/// Those of these addresses that there are, of this customer or of any, held with their customers.
 async fn hold(
     tx: &mut WriteTx,
     store: StoreId,
     of: Option<CustomerId>,
     ids: &BTreeSet<AddressId>,
 ) -> Result<BTreeMap<AddressId, Address>> {
-    let found = rows::find_all(tx, store, ids).await?;
-    let customers = found.iter().map(|address| address.customer).collect();
-    let held = hold_customers(tx, store, customers).await?;
-    // Read again: they may have been changed while their customers were waited for. Where a customer is gone
-    // its store is being deleted, and its addresses are as good as gone.
-    let found = rows::find_all(tx, store, ids).await?;
-    let is_meant = |address: &Address| {
-        held.contains(&address.customer) && of.is_none_or(|of| of == address.customer)
-    };
-    let meant = found.into_iter().filter(is_meant);
+    let (_, held) = within::hold(tx, store, BTreeSet::new(), ids).await?;
+    let meant = held.into_iter().filter(|address| of.is_none_or(|of| of == address.customer));
     Ok(meant.map(|address| (address.id, address)).collect())
 }
 

@@ -293,18 +293,9 @@ async fn hold_owners(
             Target::Address(id) => drop(addresses.insert(*id)),
         }
     }
-    for address in addresses::rows::find_all(tx, store, &addresses).await? {
-        customers.insert(address.customer);
-    }
-    let ids: Vec<CustomerId> = customers.into_iter().collect();
-    let held = customers::rows::lock(tx, store, &ids).await?;
-    let held: BTreeMap<CustomerId, Customer> =
-        held.into_iter().map(|customer| (customer.id, customer)).collect();
-    // Read again: they may have been deleted while their customers were waited for.
-    let found = addresses::rows::find_all(tx, store, &addresses).await?;
-    let found = found.into_iter().filter(|address| held.contains_key(&address.customer));
+    let (held, found) = addresses::within::hold(tx, store, customers, &addresses).await?;
     let owner = |it: Address| (it.id, Owner { customer: it.customer, address: Some(it.id) });
-    let owners = found.map(owner).collect();
+    let owners = found.into_iter().map(owner).collect();
     Ok((held, owners))
 }
 
