@@ -79,6 +79,24 @@ impl EventIds {
         let last = previous.unwrap_or_else(|last| last);
         ((now.0.max(last + 1) - EPOCH.0) << 12) | self.process
     }
+
+    /// So many of the next numbers.
+    #[must_use]
+    pub fn several(&self, now: Timestamp, count: usize) -> Vec<i64> {
+        (0..count).map(|_| self.next(now)).collect()
+    }
+
+    /// A number for an event and one for an audit line.
+    #[must_use]
+    pub fn pair(&self, now: Timestamp) -> (i64, i64) {
+        (self.next(now), self.next(now))
+    }
+
+    /// The same for each of so many rows.
+    #[must_use]
+    pub fn pairs(&self, now: Timestamp, rows: usize) -> Vec<(i64, i64)> {
+        (0..rows).map(|_| self.pair(now)).collect()
+    }
 }
 
 /// 1 January 2020.

@@ -77,6 +77,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0010_subscribers", include_str!("../schema/0010_subscribers.sql")),
     script("0011_wishlists", include_str!("../schema/0011_wishlists.sql")),
     script("0012_segments", include_str!("../schema/0012_segments.sql")),
+    script("0013_meetings", include_str!("../schema/0013_meetings.sql")),
     script("0014_ledger", include_str!("../schema/0014_ledger.sql")),
     script("0015_policies", include_str!("../schema/0015_policies.sql")),
 ];

@@ -4,18 +4,20 @@
 //! fields, which other shapes hold. What counts is code: comments are left out, and texts but for SQL.
 
 use std::{
+    cmp::Ordering,
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
 /// Each kind of file in a resource's folder: its layer, and what it never says.
-const LAYERS: [(&str, usize, &[&str]); 15] = [
+const LAYERS: [(&str, usize, &[&str]); 16] = [
     ("model", 0, PURE),
     ("filter", 0, PURE),
     ("countries", 0, PURE),
     ("foreign_hash", 0, PURE),
-    ("rows", 1, &["axum::", "serde", "rest::v2", "rest::v3", "rest::json", ".db", "StatusCode"]),
+    ("rows", 1, ROWS),
+    ("lists", 1, ROWS),
     ("password", 1, &["axum::", "serde", "rest::v2", "rest::v3", ".query(", ".db"]),
     ("within", 2, INSIDE),
     ("standing", 2, INSIDE),
@@ -31,6 +33,10 @@ const LAYERS: [(&str, usize, &[&str]); 15] = [
 /// What rules never say.
 const PURE: &[&str] = &["sql::", "axum::", "serde", "rest::", "async fn", ".query("];
 
+/// What has the SQL never says.
+const ROWS: &[&str] =
+    &["axum::", "serde", "rest::v2", "rest::v3", "rest::json", ".db", "StatusCode"];
+
 /// What is done inside a transaction that another file has opened never says.
 const INSIDE: &[&str] = &["axum::", "serde", "rest::", ".query(", ".db", "StatusCode"];
 
@@ -42,6 +48,11 @@ fn every_resource_keeps_its_layers() {
     for file in files(&src).into_iter().filter(|file| file.parent() != Some(&src)) {
         let stem = file.file_stem().and_then(|stem| stem.to_str()).expect("a name");
         if stem == "mod" {
+            let faults_of_mod =
+                read(&file).lines().enumerate().filter_map(mod_fault).collect::<Vec<_>>();
+            let found = faults_of_mod.into_iter();
+            faults
+                .extend(found.map(|line| format!("{}:{line}: more than modules", file.display())));
             continue;
         }
         let Some((name, ..)) = LAYERS.iter().find(|(name, ..)| *name == stem) else {
@@ -71,7 +82,7 @@ fn a_file_that_reaches_up_or_says_a_wrong_word_is_caught() {
     check(
         "rows",
         "use super::model::Customer;\n\nuse super::{\n    ops,\n};\n",
-        &[(4, "reaches up to ops")],
+        &[(5, "reaches up to ops")],
     );
     check("rows", "fn f() {\n    crate::consent::v3::get();\n}", &[(2, "reaches up to v3")]);
     check(
@@ -82,7 +93,7 @@ fn a_file_that_reaches_up_or_says_a_wrong_word_is_caught() {
     check(
         "ops",
         "use crate::{\n    audit::{self, model::Change},\n    consent::{rows, v3},\n};",
-        &[(3, "reaches up to v3")],
+        &[(4, "reaches up to v3")],
     );
     check(
         "model",
@@ -101,8 +112,8 @@ fn a_file_that_reaches_up_or_says_a_wrong_word_is_caught() {
     );
     check(
         "ops",
-        "use crate::addresses::{\n    model::Address,\n    ops::Draft,\n};",
-        &[(3, "reaches across to ops")],
+        "use crate::addresses::{\n    model::Address,\n    ops::{self as other, Draft},\n};",
+        &[(4, "reaches across to ops")],
     );
     check("v2", "use super::{ops, v3};", &[(1, "reaches across to v3")]);
     check("v2", "use super::{filter::Filter, model, ops};\nuse rest::v2::Json;", &[]);
@@ -111,7 +122,21 @@ fn a_file_that_reaches_up_or_says_a_wrong_word_is_caught() {
         "use super::{model::Changes, password, rows};\nfn hash() { password::hash() }",
         &[],
     );
+    check("ops", "use rest::{App, v3::Failure};", &[(1, "says rest::v3")]);
+    check("ops", "pub(super) use crate::x::{ops};", &[(1, "reaches across to ops")]);
+    check("ops", "use super::super::x::{ops, within};", &[(1, "reaches across to ops")]);
+    check("ops", "use x::{ops};", &[(1, "reaches across to ops")]);
+    check("ops", "use crate::x::*;", &[(1, "brings in all of crate::x::*")]);
+    check("ops", "use sql as s;", &[(1, "calls sql by another name")]);
+    check("v3", "fn f() { super::own::g() }", &[(1, "reaches across to own")]);
     check("model", "pub password: Option<Password>, // rows of ops", &[]);
+}
+
+/// The line of a folder's `mod.rs` that is something else than a comment or a module.
+fn mod_fault((at, line): (usize, &str)) -> Option<usize> {
+    let is_mod = |line: &str| line.trim_start_matches("pub ").starts_with("mod ");
+    let is_plain = line.is_empty() || line.starts_with("//") || is_mod(line);
+    (!is_plain).then_some(at + 1)
 }
 
 /// What a file of this layer does that it may not: the line, and what it is.
@@ -122,63 +147,108 @@ fn layer_faults(layer: &str, source: &str) -> Vec<(usize, String)> {
     let mut faults = Vec::new();
     let mut in_use = String::new();
     for (at, line) in code.lines().enumerate() {
-        if in_use.is_empty() && line.trim_start().trim_start_matches("pub ").starts_with("use ") {
-            in_use.push('>');
-        }
-        let begun = in_use.len();
-        if !in_use.is_empty() {
-            in_use.push_str(line);
-        }
-        for (name, other, _) in LAYERS {
-            let here = if in_use.is_empty() { line } else { &in_use };
-            let found = segments(here).into_iter().any(|(start, end)| {
-                if &here[start..end] != name || (!in_use.is_empty() && end <= begun) {
-                    return false;
-                }
-                let is_path = !in_use.is_empty()
-                    || here[end..].starts_with("::")
-                    || here[..start].ends_with("::");
-                is_path
-                    && !of_rest(here, start)
-                    && (other > rank || (other == rank && is_elsewhere(layer, name, here, start)))
-            });
-            if found {
-                let way = if other > rank { "up" } else { "across" };
-                faults.push((at + 1, format!("reaches {way} to {name}")));
-            }
-        }
-        if line.contains(';') {
-            in_use.clear();
+        let trimmed = line.trim_start();
+        let begins = trimmed.starts_with("use ")
+            || (trimmed.starts_with("pub") && trimmed.contains(" use "));
+        if in_use.is_empty() && begins {
+            let (_, path) = trimmed.split_once("use ").expect("a use");
+            path.clone_into(&mut in_use);
+        } else if !in_use.is_empty() {
+            in_use.push_str(trimmed);
+        } else {
+            faults.extend(reached(layer, rank, line).map(|fault| (at + 1, fault)));
         }
         let said = forbidden.iter().filter(|word| line.contains(**word));
-        faults.extend(said.map(|word| (at + 1, format!("says {word}"))));
+        let mut said: Vec<String> = said.map(|word| format!("says {word}")).collect();
+        if let Some((tree, _)) = in_use.split_once(';') {
+            for path in paths(tree) {
+                let words = forbidden.iter().filter(|word| format!("{path}::").contains(**word));
+                said.extend(words.map(|word| format!("says {word}")));
+                said.extend(judged(layer, rank, &path));
+            }
+            in_use.clear();
+        }
+        said.sort();
+        said.dedup();
+        faults.extend(said.into_iter().map(|fault| (at + 1, fault)));
     }
     faults
 }
 
-/// Whether the segment that begins at `start` is `rest`'s own (`rest::v3`, `rest::{App, v3::…}`).
-fn of_rest(line: &str, start: usize) -> bool {
-    line[..start].ends_with("rest::") || line.trim_start_matches('>').starts_with("use rest::{")
+/// The full paths of what a `use` brings in: `a::{b, c::{self, d}}` is `a::b`, `a::c::self` and `a::c::d`.
+fn paths(tree: &str) -> Vec<String> {
+    let tree = tree.trim();
+    let Some((before, rest)) = tree.split_once('{') else { return vec![tree.to_owned()] };
+    let inner = rest.rsplit_once('}').map_or(rest, |(inner, _)| inner);
+    let mut depth = 0;
+    let items = inner.split(|c: char| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == ',' && depth == 0
+    });
+    let items = items.filter(|item| !item.trim().is_empty());
+    items.flat_map(paths).map(|path| format!("{before}{path}")).collect()
 }
 
-/// Whether a file of the same layer lies in another folder, or speaks the other version: whatever is brought in
-/// through the crate's root, and whatever is reached through a resource's name (`addresses::ops::create`).
-fn is_elsewhere(layer: &str, name: &str, line: &str, start: usize) -> bool {
-    let is_peer = layer.starts_with('v') && name.starts_with('v') && layer != name;
-    let before = &line[..start];
-    let is_brought_in = before.starts_with('>') && before.contains("crate::");
-    let is_of_another =
-        before.ends_with("::") && !before.ends_with("super::") && !before.ends_with("self::");
-    is_peer || is_brought_in || is_of_another
+/// What is wrong with bringing in this path.
+fn judged(layer: &str, rank: usize, path: &str) -> Option<String> {
+    let (path, renamed) = path.split_once(" as ").unwrap_or((path, ""));
+    let segments: Vec<&str> = path.split("::").map(str::trim).collect();
+    let of_module = segments.iter().all(|name| !name.starts_with(char::is_uppercase));
+    if segments.last() == Some(&"*") && of_module && segments != ["super", "*"] {
+        return Some(format!("brings in all of {path}"));
+    }
+    if segments.len() == 1 && !renamed.is_empty() {
+        return Some(format!("calls {path} by another name"));
+    }
+    if segments[0] == "rest" {
+        return None;
+    }
+    let own = segments[0] == "super" && segments.get(1) != Some(&"super");
+    let found = segments.iter().skip(1).find_map(|name| LAYERS.iter().find(|(it, ..)| it == name));
+    let (name, other, _) = found?;
+    let is_peer = WIRES.contains(&layer) && WIRES.contains(name) && layer != *name;
+    match other.cmp(&rank) {
+        Ordering::Greater => Some(format!("reaches up to {name}")),
+        Ordering::Equal if !own || is_peer => Some(format!("reaches across to {name}")),
+        _ => None,
+    }
 }
+
+/// What a line of code reaches for that it may not: `addresses::ops::create()`, `ops::create()` in `rows`.
+fn reached(layer: &str, rank: usize, line: &str) -> impl Iterator<Item = String> {
+    let mut found = BTreeSet::new();
+    for (start, end) in segments(line) {
+        let Some((name, other, _)) = LAYERS.iter().find(|(name, ..)| *name == &line[start..end])
+        else {
+            continue;
+        };
+        let before = &line[..start];
+        let is_path = line[end..].starts_with("::") || before.ends_with("::");
+        let of_another =
+            before.ends_with("::") && !before.ends_with("super::") && !before.ends_with("self::");
+        let is_peer = WIRES.contains(&layer) && WIRES.contains(name) && layer != *name;
+        if !is_path || before.ends_with("rest::") {
+            continue;
+        }
+        match other.cmp(&rank) {
+            Ordering::Greater => drop(found.insert(format!("reaches up to {name}"))),
+            Ordering::Equal if of_another || is_peer => {
+                found.insert(format!("reaches across to {name}"));
+            }
+            _ => {}
+        }
+    }
+    found.into_iter()
+}
+
+/// Files that speak to callers: none of them knows another.
+const WIRES: [&str; 3] = ["v2", "v3", "own"];
 
 #[test]
 fn every_statement_of_a_resource_says_whose_rows_it_means() {
     let mut statements = 0;
     let mut faults = Vec::new();
-    for file in
-        files(&crates().join("resources/src")).into_iter().filter(|file| file.ends_with("rows.rs"))
-    {
+    for file in files(&crates().join("resources/src")).into_iter().filter(|file| holds_sql(file)) {
         let source = read(&file);
         let (_, texts) = code_and_texts(&source);
         statements += texts.iter().filter(|(_, text)| is_sql(text)).count();
@@ -199,9 +269,7 @@ fn sql_is_in_rows_alone() {
         .into_iter()
         .flat_map(|src| files(&crates().join(src)));
     let mut faults = Vec::new();
-    for file in
-        resources.into_iter().chain(access).chain(others).filter(|file| !file.ends_with("rows.rs"))
-    {
+    for file in resources.into_iter().chain(access).chain(others).filter(|file| !holds_sql(file)) {
         let source = read(&file);
         let (_, texts) = code_and_texts(production(&source));
         faults.extend(
@@ -229,6 +297,17 @@ fn a_statement_that_forgets_the_store_is_caught() {
         "const SELECT: &str = \"SELECT a FROM t \";\ntx.query(SELECT)\n.push(\"WHERE store_id = $1\")",
         0,
     );
+    let begun = "const LABEL: &str = \"SELECT a FROM t \";\n";
+    check(&format!("{begun}tx.query(LABEL).push(\"WHERE a = $1\")"), 1);
+    check(&format!("{begun}tx.query(LABEL).push(\" WHERE store_id = $1\")"), 0);
+    check(&format!("{begun}tx.query(LABEL).push(\"WHERE store_id = $1\"); tx.query(LABEL)"), 1);
+    check(
+        &format!(
+            "{begun}tx.query(LABEL).push(\"WHERE store_id = $1\"); tx.query(\"DELETE FROM t\")"
+        ),
+        1,
+    );
+    check(r#"query.push(" AND a IN (SELECT a FROM t)")"#, 1);
     check("const SELECT: &str = \"SELECT a FROM t \";\ntx.query(SELECT).push(\"WHERE a = $1\")", 1);
 }
 
@@ -236,8 +315,8 @@ fn a_statement_that_forgets_the_store_is_caught() {
 fn sql_faults(source: &str) -> Vec<(usize, String)> {
     let (_, texts) = code_and_texts(source);
     let mut faults = Vec::new();
-    for (line, text) in texts.iter().filter(|(_, text)| is_sql(text)) {
-        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (line, text) in &texts {
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ") + " ";
         let blocks = ["SELECT ", "DELETE FROM ", "UPDATE "]
             .map(|verb| flat.matches(verb).count())
             .into_iter()
@@ -247,18 +326,34 @@ fn sql_faults(source: &str) -> Vec<(usize, String)> {
         let inserts_own = flat.contains("(store_id, ") && flat.contains("VALUES ($1, ");
         // `DO UPDATE` of an upsert touches the row that it would have inserted.
         let upserts = flat.matches("DO UPDATE ").count();
-        let is_begun = source.contains("const SELECT: &str") && !flat.contains("WHERE");
-        if !is_begun && (blocks - upserts > bound || (is_insert && !inserts_own)) {
+        let is_at_fault = blocks - upserts > bound || (is_insert && !inserts_own);
+        if is_at_fault && !goes_on_bound(source, *line) {
             faults.push((*line, format!("no store_id = $1: {flat}")));
         }
     }
-    let flat: String = source.split_whitespace().collect();
-    let uses = flat.matches("query(SELECT)").count();
-    let bound = flat.matches("query(SELECT).push(\"WHEREstore_id=$1").count();
-    if uses > bound {
-        faults.push((0, "query(SELECT) goes on without WHERE store_id = $1".to_owned()));
-    }
     faults
+}
+
+/// Whether a text is a constant with which a statement begins, and every statement that begins with it goes on with
+/// the store.
+fn goes_on_bound(source: &str, line: usize) -> bool {
+    // The text may begin on the line after the name.
+    let name =
+        source.lines().enumerate().skip(line.saturating_sub(2)).take(2).find_map(|(at, it)| {
+            let (_, named) = it.split_once("const ")?;
+            let (name, text) = named.split_once(": &str =")?;
+            (at + 1 == line || text.trim().is_empty()).then_some(name.trim())
+        });
+    let Some(name) = name else { return false };
+    let flat: String = source.split_whitespace().collect();
+    let uses = flat.matches(&format!("query({name})")).count();
+    let bound = flat.matches(&format!("query({name}).push(\"WHEREstore_id=$1")).count();
+    uses > 0 && uses == bound
+}
+
+/// `rows.rs`, and the room of its own that one of them has.
+fn holds_sql(file: &Path) -> bool {
+    file.ends_with("rows.rs") || file.ends_with("customers/lists.rs")
 }
 
 fn is_sql(text: &str) -> bool {

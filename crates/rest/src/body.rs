@@ -14,9 +14,9 @@ use crate::{App, Settings};
 pub(crate) enum Fault {
     /// It is longer than the limit (ruling 33); the rest of it was not read.
     TooLarge,
-    /// It did not arrive in time, or the connection broke.
+    /// It did not arrive in time.
     CutOff,
-    /// It is not JSON, or nested deeper than [`DEPTH`].
+    /// It is not JSON, or nested deeper than [`DEPTH`], or its chunks are not what HTTP has.
     NotJson,
 }
 
@@ -40,7 +40,8 @@ async fn bytes(request: Request, settings: &Settings) -> Result<Bytes, Fault> {
     match tokio::time::timeout(settings.body_patience, body.collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Fault::TooLarge),
-        Ok(Err(_)) | Err(_) => Err(Fault::CutOff),
+        Ok(Err(_)) => Err(Fault::NotJson),
+        Err(_) => Err(Fault::CutOff),
     }
 }
 

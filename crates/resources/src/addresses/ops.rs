@@ -116,7 +116,7 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[(CustomerId, Draft)]) 
         return Ok(Done::default());
     }
     let now = app.clock.now();
-    let numbers = draw(app, now, drafts.len());
+    let numbers = app.event_ids.pairs(now, drafts.len());
     app.db
         .write(async |tx| {
             within::hold_count(tx, caller.store).await?;
@@ -149,7 +149,7 @@ pub async fn update(
         return Ok(Done::default());
     }
     let now = app.clock.now();
-    let numbers = draw(app, now, changes.len());
+    let numbers = app.event_ids.pairs(now, changes.len());
     app.db.write(async |tx| update_in(tx, caller, of, changes, &numbers, now).await).await
 }
 
@@ -164,7 +164,7 @@ pub async fn delete(
         return Ok(0);
     }
     let now = app.clock.now();
-    let numbers = draw(app, now, ids.len());
+    let numbers = app.event_ids.pairs(now, ids.len());
     let ids: BTreeSet<AddressId> = ids.iter().copied().collect();
     app.db
         .write(async |tx| {
@@ -325,24 +325,15 @@ async fn delete_in(
     Ok(())
 }
 
-/// Those of these addresses that there are, of this customer or of any, their customers held. Whoever writes
-/// an address holds its customer, so they stay as they are until the transaction ends.
+/// Those of these addresses that there are, of this customer or of any, held with their customers.
 async fn hold(
     tx: &mut WriteTx,
     store: StoreId,
     of: Option<CustomerId>,
     ids: &BTreeSet<AddressId>,
 ) -> Result<BTreeMap<AddressId, Address>> {
-    let found = rows::find_all(tx, store, ids).await?;
-    let customers = found.iter().map(|address| address.customer).collect();
-    let held = hold_customers(tx, store, customers).await?;
-    // Read again: they may have been changed while their customers were waited for. Where a customer is gone
-    // its store is being deleted, and its addresses are as good as gone.
-    let found = rows::find_all(tx, store, ids).await?;
-    let is_meant = |address: &Address| {
-        held.contains(&address.customer) && of.is_none_or(|of| of == address.customer)
-    };
-    let meant = found.into_iter().filter(is_meant);
+    let (_, held) = within::hold(tx, store, BTreeSet::new(), ids).await?;
+    let meant = held.into_iter().filter(|address| of.is_none_or(|of| of == address.customer));
     Ok(meant.map(|address| (address.id, address)).collect())
 }
 
@@ -372,9 +363,4 @@ fn in_row(index: usize, error: Error) -> Error {
         Error::Invalid(faults) => Error::Invalid(faults.under(index)),
         error => error,
     }
-}
-
-/// Numbers for the event and the audit line of each row, before the transaction that may run twice.
-fn draw(app: &App, now: Timestamp, rows: usize) -> Vec<(i64, i64)> {
-    (0..rows).map(|_| (app.event_ids.next(now), app.event_ids.next(now))).collect()
 }

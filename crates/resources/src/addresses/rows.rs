@@ -96,18 +96,19 @@ fn embedding(
     customers: impl Iterator<Item = CustomerId>,
 ) -> Query<'_, Reads> {
     tx.query(
-        "SELECT a.address_id, a.customer_id, a.first_name, a.last_name, a.company, a.phone, a.address_type,
-                a.address1, a.address2, a.city, a.country_code, a.state_or_province, a.postal_code, n.many
-         FROM (SELECT store_id, customer_id, address_id,
-                      ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY address_id) AS place,
-                      COUNT(*) OVER (PARTITION BY customer_id) AS many
-               FROM customer_address ",
+        "WITH n AS (
+             SELECT store_id, customer_id, address_id,
+                    ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY address_id) AS place,
+                    COUNT(*) OVER (PARTITION BY customer_id) AS many
+             FROM customer_address WHERE store_id = $1 AND customer_id IN ",
     )
-    .push("WHERE store_id = $1 AND customer_id IN ")
     .bind(store)
     .push_list(customers)
     .push(
-        ") AS n JOIN customer_address a ON a.store_id = n.store_id AND a.address_id = n.address_id
+        ")
+         SELECT a.address_id, a.customer_id, a.first_name, a.last_name, a.company, a.phone, a.address_type,
+                a.address1, a.address2, a.city, a.country_code, a.state_or_province, a.postal_code, n.many
+         FROM n JOIN customer_address a ON a.store_id = n.store_id AND a.address_id = n.address_id
          WHERE a.store_id = $1 AND n.store_id = $1 AND n.place <= ",
     )
     .push_bind(i64::try_from(MOST_EMBEDDED).unwrap_or(i64::MAX))

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
+    customers::{self, model::Customer},
     form_fields::model::{Answer, Owner, Said},
     outbox::{self, model::Event},
 };
@@ -39,8 +40,8 @@ pub enum Outcome {
     Duplicate(Address),
 }
 
-/// The same within a transaction that holds the customers, and the count of addresses before them; without the
-/// values of form fields. There are as many numbers as drafts.
+/// Make addresses, without the values of their form fields; one that its customer has already is left as it is. There
+/// are as many numbers as drafts.
 pub async fn create(
     tx: &mut WriteTx,
     caller: &Caller,
@@ -108,4 +109,26 @@ pub async fn hold_count(tx: &mut WriteTx, store: StoreId) -> Result<()> {
 #[must_use]
 pub fn owner(address: &Address) -> Owner {
     Owner { customer: address.customer, address: Some(address.id) }
+}
+
+/// These customers, and those of these addresses that there are with their customers, until the transaction ends.
+/// Whoever writes an address holds its customer, so they stay as they are.
+pub async fn hold(
+    tx: &mut WriteTx,
+    store: StoreId,
+    mut customers: BTreeSet<CustomerId>,
+    ids: &BTreeSet<AddressId>,
+) -> Result<(BTreeMap<CustomerId, Customer>, Vec<Address>)> {
+    for address in rows::find_all(tx, store, ids).await? {
+        customers.insert(address.customer);
+    }
+    let customers: Vec<CustomerId> = customers.into_iter().collect();
+    let held = customers::rows::lock(tx, store, &customers).await?;
+    let held: BTreeMap<CustomerId, Customer> =
+        held.into_iter().map(|customer| (customer.id, customer)).collect();
+    // Read again: they may have changed while their customers were waited for. Where a customer is gone its store is
+    // being deleted, and its addresses are as good as gone.
+    let mut addresses = rows::find_all(tx, store, ids).await?;
+    addresses.retain(|address| held.contains_key(&address.customer));
+    Ok((held, addresses))
 }

@@ -43,7 +43,7 @@ pub async fn set(app: &App, caller: &Caller, settings: &[Setting]) -> Result<Vec
     let now = app.clock.now();
     let customers: BTreeSet<CustomerId> = settings.iter().map(|it| it.customer).collect();
     let customers: Vec<CustomerId> = customers.into_iter().collect();
-    let numbers: Vec<i64> = customers.iter().map(|_| app.event_ids.next(now)).collect();
+    let numbers = app.event_ids.several(now, customers.len());
     app.db.write(async |tx| set_in(tx, caller, settings, &customers, &numbers, now).await).await
 }
 
@@ -53,7 +53,7 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[AttributeValueId]) -> Res
         return Ok(());
     }
     let now = app.clock.now();
-    let numbers: Vec<i64> = ids.iter().map(|_| app.event_ids.next(now)).collect();
+    let numbers = app.event_ids.several(now, ids.len());
     app.db
         .write(async |tx| {
             let customers = rows::customers_of(tx, caller.store, ids).await?;

@@ -37,7 +37,7 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Vec<
         return Ok(Vec::new());
     }
     let now = app.clock.now();
-    let numbers: Vec<i64> = drafts.iter().map(|_| app.event_ids.next(now)).collect();
+    let numbers = app.event_ids.several(now, drafts.len());
     app.db
         .write(async |tx| {
             let count = i64::try_from(drafts.len()).map_err(Error::internal)?;
@@ -75,7 +75,7 @@ pub async fn update(
         return Ok(Vec::new());
     }
     let now = app.clock.now();
-    let numbers: Vec<i64> = changes.iter().map(|_| app.event_ids.next(now)).collect();
+    let numbers = app.event_ids.several(now, changes.len());
     app.db
         .write(async |tx| {
             hold(tx, caller, Counter::Attribute).await?;
@@ -127,7 +127,7 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[AttributeId]) -> Result<(
     };
     while app.db.write(delete_some).await? == AT_A_TIME.unsigned_abs() {}
     let now = app.clock.now();
-    let numbers: Vec<i64> = ids.iter().map(|_| app.event_ids.next(now)).collect();
+    let numbers = app.event_ids.several(now, ids.len());
     app.db
         .write(async |tx| {
             hold(tx, caller, Counter::Attribute).await?;

@@ -18,7 +18,7 @@ pub enum Counter {
     /// Customer groups. Its row also stands for which of them there are: who changes a group holds it, who puts
     /// a customer into one shares it. Taken after the customers' row, where both are.
     CustomerGroup,
-    /// Channels, their settings, and policies. Its numbers mean nothing: callers choose them. Taken last.
+    /// Channels, their settings, and policies. Its numbers mean nothing: callers choose them.
     Channel,
     /// Addresses whose attempts to sign in are remembered. Its numbers mean nothing.
     SignIn,
@@ -35,8 +35,7 @@ pub enum Counter {
     Metafield,
     /// Definitions of form fields. Whoever defines one holds it, so that two requests cannot use one name.
     FormField,
-    /// Forms that were filled in: each customer and each address with values has one. Taken last, when
-    /// every other row is held already.
+    /// Forms that were filled in: each customer and each address with values has one.
     FormSession,
 }
 

@@ -5,6 +5,7 @@
 pub mod belongings;
 pub mod filter;
 pub mod foreign_hash;
+pub mod lists;
 pub mod model;
 pub mod ops;
 pub mod own;

@@ -8,6 +8,7 @@ use super::{
     belongings::{self, Belongings, Draft, Wanted},
     filter::{Filter, Key, Order, Place, PlaceKey},
     foreign_hash::ForeignHash,
+    lists,
     model::{Access, Changes, Customer},
     password, rows, standing,
 };
@@ -98,12 +99,13 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
     if drafts.is_empty() {
         return Ok(Written::default());
     }
-    let hashes = hash_passwords(app, drafts.iter().map(|draft| &draft.customer)).await?;
+    let hashes =
+        hash_passwords(app, caller.store, drafts.iter().map(|draft| &draft.customer)).await?;
     let now = app.clock.now();
     let channels_id = app.event_ids.next(now);
-    let numbers: Vec<(i64, i64)> = draw(app, now, drafts.len());
+    let numbers = app.event_ids.pairs(now, drafts.len());
     let address_numbers =
-        draw(app, now, drafts.iter().flat_map(|it| &it.addresses).flatten().count());
+        app.event_ids.pairs(now, drafts.iter().flat_map(|it| &it.addresses).flatten().count());
     app.db
         .write(async |tx| {
             let count = i64::try_from(drafts.len()).map_err(Error::internal)?;
@@ -118,7 +120,7 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
             let said: Vec<&Changes> = drafts.iter().map(|draft| &draft.customer).collect();
             standing::join(tx, caller.store, &said, &mut made).await?;
             standing::open_channels(tx, caller, said.into_iter(), channels_id, now).await?;
-            refuse_clashes(tx, caller.store, made.iter()).await?;
+            let shares = refuse_clashes(tx, caller.store, made.iter()).await?;
             for ((customer, hash), (event_id, audit_id)) in made.iter().zip(&hashes).zip(&numbers) {
                 rows::insert(tx, caller.store, customer, hash.as_deref().unwrap_or_default())
                     .await?;
@@ -132,6 +134,10 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
                     now,
                 )
                 .await?;
+            }
+            if shares {
+                let keys = made.iter().map(Customer::email_key).collect();
+                standing::keep_meetings(tx, caller.store, &keys).await?;
             }
             let belongings =
                 belongings::make(tx, caller, drafts, &made, &address_numbers, now).await?;
@@ -154,11 +160,12 @@ pub async fn update(
     if changes.is_empty() {
         return Ok(Written::default());
     }
-    let hashes = hash_passwords(app, changes.iter().map(|(_, draft)| &draft.customer)).await?;
+    let hashes =
+        hash_passwords(app, caller.store, changes.iter().map(|(_, draft)| &draft.customer)).await?;
     let now = app.clock.now();
     let numbers = Numbers {
-        rows: draw(app, now, changes.len()),
-        access: draw(app, now, changes.len()),
+        rows: app.event_ids.pairs(now, changes.len()),
+        access: app.event_ids.pairs(now, changes.len()),
         channels: app.event_ids.next(now),
     };
     app.db
@@ -179,7 +186,7 @@ pub async fn set_password_hash(
     hash: &ForeignHash,
 ) -> Result<()> {
     let now = app.clock.now();
-    let (event_id, audit_id) = (app.event_ids.next(now), app.event_ids.next(now));
+    let (event_id, audit_id) = app.event_ids.pair(now);
     app.db
         .write(async |tx| {
             let mut held = rows::lock(tx, caller.store, &[id]).await?;
@@ -205,7 +212,7 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[CustomerId]) -> Result<Ve
     let mut gone = Vec::new();
     for ids in ids.chunks(AT_A_TIME) {
         let now = app.clock.now();
-        let numbers = draw(app, now, ids.len());
+        let numbers = app.event_ids.pairs(now, ids.len());
         let deleted = app
             .db
             .write(async |tx| {
@@ -233,18 +240,18 @@ pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Res
         let batch = app
             .db
             .scan(async |tx| {
-                Ok::<_, Error>(rows::ids_after(tx, caller.store, &filter, after, most).await?)
+                Ok::<_, Error>(lists::ids_after(tx, caller.store, &filter, after, most).await?)
             })
             .await?;
         let Some(last) = batch.last() else { return Ok(()) };
         after = *last;
         let now = app.clock.now();
-        let numbers = draw(app, now, batch.len());
+        let numbers = app.event_ids.pairs(now, batch.len());
         app.db
             .write(async |tx| {
                 hold_for_deletion(tx, caller.store).await?;
                 // Found outside this transaction: those that match no longer are left alone.
-                let ids = rows::lock_matching(tx, caller.store, &filter, &batch).await?;
+                let ids = lists::lock_matching(tx, caller.store, &filter, &batch).await?;
                 delete_in(tx, caller, &ids, &numbers, now).await
             })
             .await?;
@@ -268,7 +275,7 @@ async fn list_in(
         }
         _ => stretch.clone(),
     };
-    let (customers, more) = rows::list(tx, store, filter, order, &stretch, limit).await?;
+    let (customers, more) = lists::list(tx, store, filter, order, &stretch, limit).await?;
     let total = match stretch {
         Stretch::Offset(_) => Some(count_in(tx, store, filter).await?),
         Stretch::After(_) | Stretch::Before(_) => None,
@@ -278,7 +285,7 @@ async fn list_in(
 
 /// The place with the name of its customer, which no cursor carries (ruling 12).
 async fn with_last_name(tx: &mut ReadTx, store: StoreId, place: &Place) -> Result<Place> {
-    let key = rows::last_name_key(tx, store, place.id).await?.ok_or(Error::NotFound("cursor"))?;
+    let key = lists::last_name_key(tx, store, place.id).await?.ok_or(Error::NotFound("cursor"))?;
     Ok(Place { key: PlaceKey::LastName(key), ..place.clone() })
 }
 
@@ -287,7 +294,7 @@ async fn count_in(tx: &mut ReadTx, store: StoreId, filter: &Filter) -> Result<i6
     if filter.is_empty() {
         return Ok(counters::live(tx, store, Counter::Customer).await?);
     }
-    Ok(rows::count(tx, store, filter).await?)
+    Ok(lists::count(tx, store, filter).await?)
 }
 
 /// Whether a few pages of an index answer this, so that it may be read beside other requests.
@@ -359,6 +366,12 @@ async fn update_in(
         audit::rows::record(tx, caller, *audit_id, &Change::customer_updated(*id, &fields), now)
             .await?;
     }
+    let moved = differing.iter().filter(|(_, fields)| is_identity(fields)).map(|(id, _)| id);
+    let keys: BTreeSet<String> =
+        moved.flat_map(|id| [before[id].email_key(), customers[id].email_key()]).collect();
+    if !keys.is_empty() {
+        standing::keep_meetings(tx, caller.store, &keys).await?;
+    }
     for ((id, _), hash) in changes.iter().zip(hashes) {
         if let Some(hash) = hash {
             rows::set_password(tx, caller.store, *id, hash).await?;
@@ -376,6 +389,8 @@ async fn delete_in(
 ) -> Result<Vec<CustomerId>> {
     belongings::forget(tx, caller.store, ids).await?;
     let (gone, email_keys) = rows::delete(tx, caller.store, ids).await?;
+    rows::forget_meetings(tx, caller.store, &gone).await?;
+    standing::keep_meetings(tx, caller.store, &email_keys).await?;
     let count = i64::try_from(gone.len()).map_err(Error::internal)?;
     counters::discount(tx, caller.store, Counter::Customer, count).await?;
     sign_in::within::forget(tx, caller.store, &email_keys).await?;
@@ -387,13 +402,14 @@ async fn delete_in(
     Ok(gone)
 }
 
-/// Refuse new customers whose address another has, in the store or among themselves. The caller holds the
-/// counter, so nobody else can give an address away meanwhile.
+/// Refuse new customers whose address another has, in the store or among themselves, where both could sign in;
+/// whether any shares its address with another. The caller holds the counter, so nobody else can give an address
+/// away meanwhile.
 async fn refuse_clashes(
     tx: &mut WriteTx,
     store: StoreId,
     new: impl Iterator<Item = &Customer> + Clone,
-) -> Result<()> {
+) -> Result<bool> {
     let batch = new.clone().map(|customer| (customer.id, customer.clone())).collect();
     refuse_clashes_among(tx, store, new, &batch).await
 }
@@ -405,11 +421,11 @@ async fn refuse_clashes_among<'c>(
     store: StoreId,
     moved: impl Iterator<Item = &'c Customer>,
     batch: &BTreeMap<CustomerId, Customer>,
-) -> Result<()> {
+) -> Result<bool> {
     let moved: Vec<&Customer> = moved.collect();
     let keys: BTreeSet<String> = moved.iter().map(|customer| customer.email_key()).collect();
     if keys.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let holders = rows::with_email_keys(tx, store, &keys).await?;
     let outside = holders.iter().filter(|holder| !batch.contains_key(&holder.id));
@@ -420,26 +436,27 @@ async fn refuse_clashes_among<'c>(
             .any(|other| other.id != customer.id && other.email_key() == customer.email_key())
     };
     if !moved.iter().any(is_other) {
-        return Ok(());
+        return Ok(false);
     }
     let open = settings::rows::open_to_everybody(tx, store).await?;
     let clashes =
         |customer: &&&Customer| others.iter().any(|other| customer.clashes_with(other, &open));
     match moved.iter().find(clashes) {
         Some(customer) => Err(Error::Taken { field: "email", value: customer.email.clone() }),
-        None => Ok(()),
+        None => Ok(true),
     }
 }
 
 /// Hash what passwords there are, before any transaction; each at its row's place.
 async fn hash_passwords(
     app: &App,
+    store: StoreId,
     changes: impl Iterator<Item = &Changes>,
 ) -> Result<Vec<Option<String>>> {
     let mut hashes = Vec::new();
     for changes in changes {
         hashes.push(match changes.password() {
-            Some(password) => Some(password::hash(app, password.clone()).await?),
+            Some(password) => Some(password::hash(app, store, password.clone()).await?),
             None => None,
         });
     }
@@ -474,11 +491,6 @@ struct Numbers {
     access: Vec<(i64, i64)>,
     /// The audit line of channels that are named for the first time.
     channels: i64,
-}
-
-/// Numbers for the event and the audit line of each row, before the transaction that may run twice.
-fn draw(app: &App, now: Timestamp, rows: usize) -> Vec<(i64, i64)> {
-    (0..rows).map(|_| (app.event_ids.next(now), app.event_ids.next(now))).collect()
 }
 
 /// How many customers one transaction deletes.

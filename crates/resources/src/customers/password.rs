@@ -1,15 +1,16 @@
 //! How passwords are kept: argon2id, 19 MiB, two passes, one lane (OWASP's first choice); PHC strings.
 
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, Version};
-use kernel::{Chance, Error, Result};
+use kernel::{Chance, Error, Result, StoreId};
 use rest::{App, labour::Queued};
 
 use super::{foreign_hash::ForeignHash, model::Password};
 
-/// Hash a password on the machine's spare threads; it takes some 20 ms of a processor.
-pub async fn hash(app: &App, password: Password) -> Result<String> {
+/// Hash a password on the machine's spare threads; it takes some 20 ms of a processor. Refused where too much is
+/// to be done: see [`Labour::queue`](rest::Labour::queue).
+pub async fn hash(app: &App, store: StoreId, password: Password) -> Result<String> {
     let salt = salt(&*app.chance);
-    app.labour.run(move || hash_with(&password, &salt)).await?
+    app.labour.run(store, move || hash_with(&password, &salt)).await?
 }
 
 /// What came of checking a password. Without `Debug`: nothing prints a hash.

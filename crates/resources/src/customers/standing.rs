@@ -4,10 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use access::Caller;
-use kernel::{ChannelId, Error, GroupId, Result, StoreId, Timestamp};
+use kernel::{ChannelId, CustomerId, Error, GroupId, Result, StoreId, Timestamp};
 use sql::WriteTx;
 
-use super::model::{Changes, Customer};
+use super::{
+    model::{Access, Changes, Customer},
+    rows,
+};
 use crate::{
     audit::{self, model::Change},
     channels::{self, model::Channel},
@@ -113,6 +116,33 @@ pub async fn open_channels(
         channels::rows::insert(tx, store, &Channel::new(*id, now)).await?;
     }
     audit::rows::record(tx, caller, audit_id, &Change::channels_added(*first), now).await?;
+    Ok(())
+}
+
+/// Keep anew, for accounts of these addresses, on which channels they would meet if those let everybody in: where
+/// one has access everywhere, on all to which the others are bound. The caller holds the counter of customers, and
+/// has written all that it writes of them.
+pub async fn keep_meetings(
+    tx: &mut WriteTx,
+    store: StoreId,
+    email_keys: &BTreeSet<String>,
+) -> Result<()> {
+    let holders = rows::holders(tx, store, email_keys).await?;
+    if holders.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<CustomerId> = holders.iter().map(|holder| holder.id).collect();
+    for some in ids.chunks(sql::LIST_CAP) {
+        rows::forget_meetings(tx, store, some).await?;
+    }
+    let everywhere = holders.iter().filter(|holder| holder.access == Access::Global);
+    let everywhere: BTreeSet<&str> = everywhere.map(|holder| holder.email_key.as_str()).collect();
+    let met = |holder: &&rows::Holder| everywhere.contains(holder.email_key.as_str());
+    for holder in holders.iter().filter(met) {
+        if let Access::Channels(channels) = &holder.access {
+            rows::insert_meetings(tx, store, holder.id, channels).await?;
+        }
+    }
     Ok(())
 }
 

@@ -42,7 +42,7 @@ pub async fn define(app: &App, caller: &Caller, definitions: &[Definition]) -> R
         return Ok(Vec::new());
     }
     let now = app.clock.now();
-    let audit_ids: Vec<i64> = definitions.iter().map(|_| app.event_ids.next(now)).collect();
+    let audit_ids = app.event_ids.several(now, definitions.len());
     app.db.write(async |tx| define_in(tx, caller, definitions, &audit_ids, now).await).await
 }
 
@@ -56,7 +56,7 @@ pub async fn remove(app: &App, caller: &Caller, ids: &[FormFieldId]) -> Result<(
         return Ok(());
     }
     let now = app.clock.now();
-    let audit_ids: Vec<i64> = ids.iter().map(|_| app.event_ids.next(now)).collect();
+    let audit_ids = app.event_ids.several(now, ids.len());
     app.db
         .write(async |tx| {
             hold_definitions(tx, caller.store).await?;
@@ -105,8 +105,7 @@ pub async fn set(
         return Ok(Vec::new());
     }
     let now = app.clock.now();
-    let numbers: Vec<(i64, i64)> =
-        said.iter().map(|_| (app.event_ids.next(now), app.event_ids.next(now))).collect();
+    let numbers = app.event_ids.pairs(now, said.len());
     app.db.write(async |tx| set_in(tx, caller, said, &numbers, now).await).await
 }
 
@@ -294,18 +293,9 @@ async fn hold_owners(
             Target::Address(id) => drop(addresses.insert(*id)),
         }
     }
-    for address in addresses::rows::find_all(tx, store, &addresses).await? {
-        customers.insert(address.customer);
-    }
-    let ids: Vec<CustomerId> = customers.into_iter().collect();
-    let held = customers::rows::lock(tx, store, &ids).await?;
-    let held: BTreeMap<CustomerId, Customer> =
-        held.into_iter().map(|customer| (customer.id, customer)).collect();
-    // Read again: they may have been deleted while their customers were waited for.
-    let found = addresses::rows::find_all(tx, store, &addresses).await?;
-    let found = found.into_iter().filter(|address| held.contains_key(&address.customer));
+    let (held, found) = addresses::within::hold(tx, store, customers, &addresses).await?;
     let owner = |it: Address| (it.id, Owner { customer: it.customer, address: Some(it.id) });
-    let owners = found.map(owner).collect();
+    let owners = found.into_iter().map(owner).collect();
     Ok((held, owners))
 }
 

@@ -87,8 +87,7 @@ pub async fn delete(app: &App, caller: &Caller, id: GroupId) -> Result<()> {
     let mut has_begun = false;
     loop {
         let now = app.clock.now();
-        let numbers: Vec<(i64, i64)> =
-            (0..=AT_A_TIME).map(|_| (app.event_ids.next(now), app.event_ids.next(now))).collect();
+        let numbers = app.event_ids.pairs(now, AT_A_TIME + 1);
         let is_gone =
             app.db.write(async |tx| delete_some(tx, caller, id, &numbers, now).await).await;
         match is_gone {
@@ -112,7 +111,8 @@ async fn delete_some(
     // From here on nobody joins.
     hold(tx, caller).await?;
     rows::find(tx, caller.store, id).await?.ok_or(Error::NotFound("customer group"))?;
-    let members = customers::rows::lock_members(tx, caller.store, id, AT_A_TIME).await?;
+    let most = i64::try_from(AT_A_TIME).map_err(Error::internal)?;
+    let members = customers::rows::lock_members(tx, caller.store, id, most).await?;
     let (last, numbers) = numbers.split_last().ok_or_else(|| Error::internal("no numbers"))?;
     for (customer, (event_id, audit_id)) in members.iter().zip(numbers) {
         let mut customer = customer.clone();
@@ -124,7 +124,7 @@ async fn delete_some(
         let change = Change::customer_updated(customer.id, &["customer_group_id"]);
         audit::rows::record(tx, caller, *audit_id, &change, now).await?;
     }
-    if i64::try_from(members.len()).is_ok_and(|found| found == AT_A_TIME) {
+    if members.len() == AT_A_TIME {
         return Ok(false);
     }
     settings::rows::forget_group(tx, caller.store, id).await?;
@@ -171,4 +171,4 @@ fn draw(app: &App, now: Timestamp) -> [i64; 3] {
     std::array::from_fn(|_| app.event_ids.next(now))
 }
 
-const AT_A_TIME: i64 = 100;
+const AT_A_TIME: usize = 100;

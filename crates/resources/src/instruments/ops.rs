@@ -32,7 +32,7 @@ pub async fn put(
     draft: &Draft,
 ) -> Result<Instrument> {
     let now = app.clock.now();
-    let (event_id, audit_id) = (app.event_ids.next(now), app.event_ids.next(now));
+    let (event_id, audit_id) = app.event_ids.pair(now);
     app.db
         .write(async |tx| {
             let held = hold(tx, caller, customer).await?;
@@ -70,7 +70,7 @@ pub async fn put(
 /// Take an instrument from a customer. `NotFound` when there is none of this token.
 pub async fn delete(app: &App, caller: &Caller, customer: CustomerId, token: &str) -> Result<()> {
     let now = app.clock.now();
-    let (event_id, audit_id) = (app.event_ids.next(now), app.event_ids.next(now));
+    let (event_id, audit_id) = app.event_ids.pair(now);
     app.db
         .write(async |tx| {
             let held = hold(tx, caller, customer).await?;

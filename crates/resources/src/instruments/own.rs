@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     model::{Draft, Kind},
     ops,
-    v3::{BankAccount, BillingAddress, Card, Details, InstrumentBody, PayPalAccount},
+    shape::{BankAccount, BillingAddress, Card, Details, InstrumentBody, PayPalAccount},
 };
 
 pub fn routes(routes: Routes) -> Routes {

@@ -77,7 +77,7 @@ pub async fn create(
         return Ok(Vec::new());
     }
     let now = app.clock.now();
-    let numbers = draw(app, now, drafts.len());
+    let numbers = app.event_ids.pairs(now, drafts.len());
     let customers: BTreeSet<CustomerId> = drafts.iter().map(|(customer, _)| *customer).collect();
     let customers: Vec<CustomerId> = customers.into_iter().collect();
     app.db
@@ -117,7 +117,7 @@ pub async fn update(
         return Ok(Vec::new());
     }
     let now = app.clock.now();
-    let numbers = draw(app, now, changes.len());
+    let numbers = app.event_ids.pairs(now, changes.len());
     let ids: Vec<MetafieldId> = changes.iter().map(|(which, _)| which.id).collect();
     app.db
         .write(async |tx| {
@@ -157,7 +157,7 @@ pub async fn delete(
         return Ok(Vec::new());
     }
     let now = app.clock.now();
-    let numbers = draw(app, now, which.len());
+    let numbers = app.event_ids.pairs(now, which.len());
     let ids: Vec<MetafieldId> = which.iter().map(|which| which.id).collect();
     app.db
         .write(async |tx| {
@@ -308,9 +308,4 @@ async fn tell(
 fn name(field: &Metafield) -> MetafieldName<'_> {
     let Metafield { id, customer, namespace, key, .. } = field;
     MetafieldName { id: *id, customer: *customer, namespace, key }
-}
-
-/// Numbers for the event and the audit line of each row, before the transaction that may run twice.
-fn draw(app: &App, now: Timestamp, rows: usize) -> Vec<(i64, i64)> {
-    (0..rows).map(|_| (app.event_ids.next(now), app.event_ids.next(now))).collect()
 }

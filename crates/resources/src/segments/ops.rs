@@ -96,7 +96,7 @@ pub async fn update(
     changes: &[(Uuid, Changes)],
 ) -> Result<Vec<Segment>> {
     let now = app.clock.now();
-    let numbers: Vec<i64> = changes.iter().map(|_| app.event_ids.next(now)).collect();
+    let numbers = app.event_ids.several(now, changes.len());
     app.db.write(async |tx| update_in(tx, caller, changes, &numbers, now).await).await
 }
 
@@ -110,7 +110,7 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<()> {
     }
     loop {
         let now = app.clock.now();
-        let numbers: Vec<i64> = ids.iter().map(|_| app.event_ids.next(now)).collect();
+        let numbers = app.event_ids.several(now, ids.len());
         let is_done =
             app.db.write(async |tx| delete_some(tx, caller, ids, &numbers, now).await).await?;
         if is_done {

@@ -84,7 +84,7 @@ pub async fn create(app: &App, caller: &Caller, customers: &[CustomerId]) -> Res
 pub async fn delete(app: &App, caller: &Caller, ids: &[Uuid]) -> Result<()> {
     for ids in ids.chunks(100) {
         let now = app.clock.now();
-        let numbers: Vec<i64> = ids.iter().map(|_| app.event_ids.next(now)).collect();
+        let numbers = app.event_ids.several(now, ids.len());
         app.db.write(async |tx| delete_in(tx, caller, ids, &numbers, now).await).await?;
     }
     Ok(())

@@ -39,7 +39,7 @@ pub async fn validate_of(
         Ok::<_, Error>(customers::rows::find(tx, caller.store, customer).await?)
     };
     let Some(known) = app.db.read(find).await? else {
-        password::check(app, app.labour.queue()?, String::new(), password).await?;
+        password::check(app, app.labour.queue(caller.store)?, String::new(), password).await?;
         return Err(Error::NotFound("customer"));
     };
     let found = attempt(app, caller, &known.email_key(), Whom::Is(customer), password).await?;
@@ -72,7 +72,7 @@ async fn attempt(
     let digest = digest(caller.store, email_key);
     let subject = hex(&digest);
     let _turn = app.turns.take(caller.store, digest).await?;
-    let queued = app.labour.queue()?;
+    let queued = app.labour.queue(caller.store)?;
     let now = app.clock.now();
     let look = async |tx: &mut ReadTx| {
         // Who has to wait is told so without a write.

@@ -21,8 +21,8 @@ pub async fn forget(tx: &mut WriteTx, store: StoreId, email_keys: &BTreeSet<Stri
         return Ok(());
     }
     let mut free = email_keys.clone();
-    for holder in customers::rows::with_email_keys(tx, store, email_keys).await? {
-        free.remove(&holder.email_key());
+    for holder in customers::rows::holders(tx, store, email_keys).await? {
+        free.remove(&holder.email_key);
     }
     forget_subjects(tx, store, &subjects(&free)).await
 }

@@ -37,6 +37,12 @@ pub const HELD: &[Held] = &[
             (SELECT customer_id FROM customer WHERE store_id = $1 ORDER BY customer_id LIMIT $2)",
     },
     Held {
+        table: "customer_meeting",
+        delete_some: "DELETE FROM customer_meeting WHERE store_id = $1 AND (channel_id, customer_id) IN
+            (SELECT channel_id, customer_id FROM customer_meeting WHERE store_id = $1
+             ORDER BY channel_id, customer_id LIMIT $2)",
+    },
+    Held {
         table: "customer_address",
         delete_some: "DELETE FROM customer_address WHERE store_id = $1 AND address_id IN
             (SELECT address_id FROM customer_address WHERE store_id = $1 ORDER BY address_id LIMIT $2)",

@@ -40,7 +40,7 @@ pub async fn list(
 /// Make a subscriber. `Taken` when another has the address.
 pub async fn create(app: &App, caller: &Caller, draft: &Changes) -> Result<Subscriber> {
     let now = app.clock.now();
-    let numbers = draw(app, now);
+    let numbers = app.event_ids.pair(now);
     app.db
         .write(async |tx| {
             let id = counters::take(tx, caller.store, Counter::Subscriber, 1).await?;
@@ -64,7 +64,7 @@ pub async fn update(
     changes: &Changes,
 ) -> Result<Subscriber> {
     let now = app.clock.now();
-    let numbers = draw(app, now);
+    let numbers = app.event_ids.pair(now);
     app.db
         .write(async |tx| {
             // The counter before the subscriber: every writer that holds both takes them in this order.
@@ -91,7 +91,7 @@ pub async fn update(
 /// Delete a subscriber, if it is there.
 pub async fn delete(app: &App, caller: &Caller, id: SubscriberId) -> Result<()> {
     let now = app.clock.now();
-    let numbers = [draw(app, now)];
+    let numbers = [app.event_ids.pair(now)];
     app.db
         .write(async |tx| {
             hold_addresses(tx, caller.store).await?;
@@ -116,7 +116,7 @@ pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Res
         let Some(last) = batch.last() else { return Ok(()) };
         after = *last;
         let now = app.clock.now();
-        let numbers: Vec<_> = batch.iter().map(|_| draw(app, now)).collect();
+        let numbers: Vec<_> = app.event_ids.pairs(now, batch.len());
         app.db
             .write(async |tx| {
                 hold_addresses(tx, caller.store).await?;
@@ -179,9 +179,4 @@ async fn tell(
     outbox::rows::publish(tx, caller.store, event_id, event, now).await?;
     audit::rows::record(tx, caller, audit_id, change, now).await?;
     Ok(())
-}
-
-/// Numbers for an event and its audit line, before the transaction that may run twice.
-fn draw(app: &App, now: Timestamp) -> (i64, i64) {
-    (app.event_ids.next(now), app.event_ids.next(now))
 }

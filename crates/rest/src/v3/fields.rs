@@ -115,14 +115,15 @@ impl Body {
     }
 
     /// Understand the body as a list of at most `most` items, or answer 422, each of which stands or falls
-    /// alone: what cannot be read is left in its place.
+    /// alone: what cannot be read is left in its place. What is no list has no parts, and is refused as what is no
+    /// JSON (published for batches of metafields: their 422 tells of parts).
     pub fn each<T>(
         self,
         most: usize,
         read: impl Fn(&Value) -> Result<T, Violations>,
     ) -> Result<Vec<Result<T, Violations>>, Failure> {
         let Value::Array(items) = &self.0 else {
-            return Err(at_fault("obj", "error.expected.jsarray"));
+            return Err(Failure::syntax());
         };
         if items.len() > most {
             return Err(Failure::too_many_rows(StatusCode::UNPROCESSABLE_ENTITY, most));

@@ -558,6 +558,14 @@ pub(crate) async fn sound(service: &Service) {
     );
     let twice = "SELECT COUNT(*) FROM (SELECT store_id, email_key FROM customer WHERE channel_ids IS NULL GROUP BY store_id, email_key HAVING COUNT(*) > 1) AS twice";
     assert_eq!(number(twice).await, 0, "an address is one account's");
+    let meetings = "(SELECT DISTINCT c.store_id, h.channel_id, c.customer_id FROM customer c
+        JOIN customer g ON g.store_id = c.store_id AND g.email_key = c.email_key AND g.channel_ids IS NULL
+        JOIN channel h ON h.store_id = c.store_id AND (' ' || c.channel_ids || ' ') LIKE '% ' || CAST(h.channel_id AS TEXT) || ' %')";
+    let there = number("SELECT COUNT(*) FROM customer_meeting").await;
+    assert_eq!(number(&format!("SELECT COUNT(*) FROM {meetings} AS m")).await, there);
+    let kept = format!("SELECT COUNT(*) FROM {meetings} AS m JOIN customer_meeting k
+        ON k.store_id = m.store_id AND k.channel_id = m.channel_id AND k.customer_id = m.customer_id");
+    assert_eq!(number(&kept).await, there, "who would meet whom");
     let groups = number(&format!("SELECT COUNT(*) FROM customer_group WHERE {acme}")).await;
     let live = format!("SELECT live FROM counter WHERE name = 'customer_group' AND {acme}");
     assert_eq!(number(&live).await, groups, "the count of groups that is kept");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Service, at_once, on_each_engine};
 
-use crate::shows;
+use crate::{races::race, robust::sound, shows};
 
 const STORES: &str = "/v3/customers/settings";
 const FIRST: &str = "/v3/customers/settings/channels/1";
@@ -212,6 +212,71 @@ on_each_engine! {
         service.put("modify", FIRST, json!({"allow_global_logins": false})).await;
         service.made(row(json!([1]))).await;
         assert_eq!(service.put("modify", FIRST, json!({"allow_global_logins": null})).await.status, 422);
+    }
+
+    async fn a_channel_can_open_as_soon_as_nobody_would_meet_on_it(service: Service) {
+        let opens = async || {
+            sound(&service).await;
+            let answer = service.put("modify", SECOND, json!({"allow_global_logins": true})).await;
+            if answer.status == 200 {
+                service.put("modify", SECOND, json!({"allow_global_logins": false})).await;
+            }
+            answer.status == 200
+        };
+        let row = |email: &str, channels: Value| json!({"email": email, "first_name": "A", "last_name": "B", "channel_ids": channels});
+        // The same request brings both.
+        let both = json!([row("a@b.c", json!([2, 3])), row("A@b.c", json!(null)), row("c@b.c", json!([2]))]);
+        assert_eq!(service.made(both).await, [1, 2, 3]);
+        assert!(!opens().await);
+        for (change, expected) in [
+            (json!([{"id": 1, "email": "b@b.c"}]), true),
+            (json!([{"id": 2, "email": "b@b.c"}]), false),
+            (json!([{"id": 1, "channel_ids": [3]}]), true),
+            (json!([{"id": 1, "channel_ids": [4, 2], "company": "X"}]), false),
+            (json!([{"id": 2, "channel_ids": [1]}]), true),
+            (json!([{"id": 2, "channel_ids": null}, {"id": 3, "email": "x@b.c"}]), false),
+            (json!([{"id": 1, "email": "c@b.c"}]), true),
+            (json!([{"id": 1, "email": "b@b.c"}]), false),
+        ] {
+            let answer = service.put("modify", V3, change.clone()).await;
+            assert_eq!(answer.status, 200, "{answer}");
+            assert_eq!(opens().await, expected, "{change}");
+        }
+        service.delete("modify", "/v2/customers/2").await;
+        assert!(opens().await, "who had access everywhere is gone");
+        service.made(json!([row("b@b.c", json!(null))])).await;
+        assert!(!opens().await);
+        service.delete("modify", &format!("{V3}?id:in=1")).await;
+        assert!(opens().await, "who was bound is gone");
+    }
+
+    async fn who_would_meet_is_known_whatever_happens_at_once(service: Service) {
+        with_channel_2(&service).await;
+        service.put("modify", FIRST, json!({"allow_global_logins": false})).await;
+        for round in 0..3_i64 {
+            let requests = (0..40_i64).map(|n| {
+                let channels = match n % 3 {
+                    0 => json!(null),
+                    1 => json!([2]),
+                    _ => json!([3, 4]),
+                };
+                let row = json!({"email": format!("{}@b.c", n % 4), "first_name": "A", "last_name": "B", "channel_ids": channels});
+                let id = round * 10 + n % 9 + 1;
+                match n % 5 {
+                    0 | 1 => ("POST", V3.to_owned(), json!([row])),
+                    2 => ("PUT", V3.to_owned(), json!([{"id": id, "email": format!("{}@b.c", n % 3)}])),
+                    3 => ("PUT", V3.to_owned(), json!([{"id": id, "channel_ids": channels}])),
+                    _ if n == 39 => ("PUT", SECOND.to_owned(), json!({"allow_global_logins": n % 2 == 0})),
+                    _ => ("DELETE", format!("{V3}?id:in={id}"), Value::Null),
+                }
+            });
+            race(&service, requests.collect()).await;
+            let meetings = "SELECT COUNT(*) FROM customer_meeting";
+            let expected = "SELECT COUNT(*) FROM (SELECT DISTINCT c.store_id, h.channel_id, c.customer_id FROM customer c
+                JOIN customer g ON g.store_id = c.store_id AND g.email_key = c.email_key AND g.channel_ids IS NULL
+                JOIN channel h ON h.store_id = c.store_id AND (' ' || c.channel_ids || ' ') LIKE '% ' || CAST(h.channel_id AS TEXT) || ' %') AS m";
+            assert_eq!(service.number(meetings).await, service.number(expected).await, "round {round}");
+        }
     }
 
     async fn a_channel_does_not_open_while_an_account_that_would_meet_another_is_made(

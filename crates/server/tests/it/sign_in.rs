@@ -2,7 +2,10 @@
 
 use kernel::StoreId;
 use resources::customers::rows::exchange_password;
-use rest::{labour::QUEUE, turns::MOST_OF_STORE};
+use rest::{
+    labour::{self, QUEUE},
+    turns::MOST_OF_STORE,
+};
 use serde_json::{Value, json};
 use testkit::{Answer, Service, at_once, on_each_engine};
 
@@ -245,7 +248,8 @@ on_each_engine! {
 
     async fn what_an_overloaded_server_refuses_is_nobodys_failure(service: Service) {
         with_a_customer(&service).await;
-        let full: Vec<_> = (0..QUEUE).map(|_| service.app().labour.queue().unwrap()).collect();
+        let of = |n: usize| StoreId(i64::try_from(n / labour::MOST_OF_STORE).unwrap());
+        let full: Vec<_> = (0..QUEUE).map(|n| service.app().labour.queue(of(n)).unwrap()).collect();
         for email in ["ada@example.com", "nobody@example.com"] {
             let refused = tried(&service, email, "wrong").await;
             refused.refused(503, "Service Unavailable", &json!({}));
@@ -258,6 +262,25 @@ on_each_engine! {
         drop(full);
         tried(&service, "ada@example.com", RIGHT).await.is_just(r#"{"is_valid":true,"customer_id":1}"#);
         counted(&service).await;
+    }
+
+    async fn a_store_whose_passwords_pile_up_is_told_to_wait_and_another_is_not(service: Service) {
+        with_a_customer(&service).await;
+        let store = StoreId(service.number("SELECT store_id FROM store WHERE hash = 'acme'").await);
+        let queue = || service.app().labour.queue(store).unwrap();
+        let full: Vec<_> = (0..labour::MOST_OF_STORE).map(|_| queue()).collect();
+        let refused = tried(&service, "ada@example.com", RIGHT).await;
+        refused.refused(429, "Too many requests", &json!({}));
+        assert_eq!(refused.header("x-retry-after"), "1");
+        let unknown = service.post("modify", "/v2/customers/99/validate", json!({"password": "x"})).await;
+        assert_eq!((unknown.status, unknown.header("x-retry-after")), (429, "1"));
+        let new = service.post("modify", V3, json!([person("new@b.c", &json!(null))])).await;
+        assert_eq!((new.status, new.header("x-retry-after")), (429, "1"), "{new}");
+        let other = service.post("other", "/stores/zenith/v3/customers", json!([person("new@b.c", &json!(null))])).await;
+        assert_eq!(other.status, 200, "{other}");
+        drop(full);
+        assert_eq!(remembered(&service).await, 0);
+        tried(&service, "ada@example.com", RIGHT).await.is_just(r#"{"is_valid":true,"customer_id":1}"#);
     }
 
     async fn a_store_whose_sign_ins_pile_up_waits_and_another_does_not(service: Service) {

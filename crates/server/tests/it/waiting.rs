@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use sql::WriteTx;
-use testkit::{Service, on_each_engine};
+use testkit::on_each_engine;
 use tokio::{sync::Notify, time::timeout};
 
 use crate::{races::race, robust::sound};
@@ -13,6 +13,9 @@ const CUSTOMERS: &str = "/v3/customers";
 const ATTRIBUTES: &str = "/v3/customers/attributes";
 const VALUES: &str = "/v3/customers/attribute-values";
 const METAFIELDS: &str = "/v3/customers/metafields";
+
+/// A method, a path, and what is sent of a customer.
+type Case = (&'static str, &'static str, fn(i64) -> Value);
 
 fn value(customer: i64, value: &str) -> Value {
     json!({"customer_id": customer, "attribute_id": 1, "value": value})
@@ -29,7 +32,7 @@ on_each_engine! {
         service.crowd(2).await;
         service.post("modify", ATTRIBUTES, json!([{"name": "a", "type": "string"}])).await;
         assert_eq!(service.put("modify", VALUES, json!([value(1, "x"), value(2, "x")])).await.ids(), [1, 2]);
-        let cases: [(&str, &str, fn(i64) -> Value); 3] = [
+        let cases: [Case; 3] = [
             ("PUT", VALUES, |id| json!([value(id, "y")])),
             ("POST", METAFIELDS, |id| json!([metafield(id, "k")])),
             ("DELETE", "/v3/customers/attribute-values?id:in=", |id| json!(id)),
