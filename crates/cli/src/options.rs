@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Make, list and revoke API accounts
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Check what proves a consent
+    #[command(subcommand)]
+    Consent(ConsentCommand),
     /// Bring the database up to this version; every command does so too
     Migrate,
     /// Print what a bug report needs: versions, database, clock, permissions; no secrets
@@ -169,4 +172,24 @@ pub(crate) enum AccountCommand {
         /// The account's client id, as `list` shows it
         client_id: String,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConsentCommand {
+    /// Check a receipt, without a database and without asking anybody. What does not hold is named, and the
+    /// command fails
+    Verify(VerifyOptions),
+}
+
+#[derive(Args)]
+pub(crate) struct VerifyOptions {
+    /// The receipt; - is the standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// A public key that is trusted, as NAME+ID+KEY; may be repeated
+    #[arg(long = "key", env = "CUSTODIA_KEY", value_name = "PUBLICKEY", value_delimiter = ',')]
+    pub(crate) keys: Vec<String>,
+    /// A file of public keys that are trusted, one a line
+    #[arg(long, env = "CUSTODIA_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
 }

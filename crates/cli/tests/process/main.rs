@@ -8,6 +8,7 @@
 mod place;
 
 mod command_line;
+mod consent;
 mod crash;
 mod database;
 mod delete;
