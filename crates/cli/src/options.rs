@@ -176,20 +176,44 @@ pub(crate) enum AccountCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum ConsentCommand {
-    /// Check a receipt, without a database and without asking anybody. What does not hold is named, and the
-    /// command fails
+    /// Check a receipt or an export, without a database and without asking anybody; or, with --store, the ledger that is
+    /// in the database. What does not hold is named, and the command fails
     Verify(VerifyOptions),
+    /// Print a store's whole ledger, as one JSON text a line: first whose it is, then every leaf, last the signed
+    /// checkpoint. There is no person in it
+    Export {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+    },
+    /// Print the public keys of this installation, the oldest first: one a line, as --key-file reads them
+    Keys,
+    /// Sign with a new key from now on, and print its public half. What was signed before can still be checked
+    /// with the keys before
+    RotateKey,
 }
 
 #[derive(Args)]
 pub(crate) struct VerifyOptions {
-    /// The receipt; - is the standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// A public key that is trusted, as NAME+ID+KEY; may be repeated
+    /// The receipt or the export; - is the standard input
+    #[arg(value_name = "FILE", required_unless_present = "store")]
+    pub(crate) file: Option<PathBuf>,
+    /// The store whose ledger is checked in the database; its declarations are held to their leaves as well
+    #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH", conflicts_with = "file")]
+    pub(crate) store: Option<String>,
+    /// A public key that is trusted, as NAME+ID+KEY; may be repeated [default with --store: those of the database]
     #[arg(long = "key", env = "CUSTODIA_KEY", value_name = "PUBLICKEY", value_delimiter = ',')]
     pub(crate) keys: Vec<String>,
     /// A file of public keys that are trusted, one a line
     #[arg(long, env = "CUSTODIA_KEY_FILE", value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// A file with a checkpoint that was signed earlier: what it signs must be the beginning of what there is now; may
+    /// be repeated
+    #[arg(
+        long = "checkpoint",
+        env = "CUSTODIA_CHECKPOINT",
+        value_name = "OLD",
+        value_delimiter = ','
+    )]
+    pub(crate) checkpoints: Vec<PathBuf>,
 }

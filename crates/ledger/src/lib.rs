@@ -4,6 +4,8 @@
 #![warn(missing_docs)]
 
 pub mod checkpoint;
+pub mod export;
 pub mod leaf;
 pub mod receipt;
+pub mod recount;
 pub mod tree;

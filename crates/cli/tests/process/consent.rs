@@ -9,8 +9,9 @@ use ledger::{
     receipt::{Controller, Evidence, Purpose, Receipt, SCHEMA, Step},
     tree::Tree,
 };
+use serde_json::json;
 
-use crate::place::{Engine, Place, bare, failed, succeeded};
+use crate::place::{Account, Engine, Place, bare, failed, succeeded};
 
 /// The receipt of leaf 1 of 3, signed by another installation.
 fn receipt(key: &SigningKey) -> Receipt {
@@ -93,8 +94,109 @@ fn a_receipt_is_checked_without_a_database_and_what_does_not_hold_is_named() {
     assert!(reason.contains("purposes is not what the leaf says"), "{reason}");
     fs::write(place.path("receipt.json"), "{}").expect("a file");
     let reason = failed(here().args(verify).args(["--key", public]));
-    assert!(reason.contains("this is no receipt"), "{reason}");
+    assert!(reason.contains("this is no receipt and no export"), "{reason}");
     let reason = failed(here().args(["consent", "verify", "none.json", "--key", public]));
     assert!(reason.contains("none.json: "), "{reason}");
     assert!(!place.path("custodia.db").exists(), "no database is made for it");
+}
+
+/// Declarations of a customer that a server acknowledges.
+fn declare(place: &Place, account: &Account, times: usize) {
+    let server = place.serve();
+    let mut client = server.client(account);
+    let row = json!([{"email": "ada@example.com", "first_name": "Ada", "last_name": "Byron"}]);
+    let made = client.post("/v3/customers", &row).expect("an answer").json();
+    let id = made["data"][0]["id"].as_i64().expect("an id");
+    for _ in 0..times {
+        let body = json!({"allow": ["essential"], "deny": ["targeting"]});
+        let answer = client.put(&format!("/v3/customers/{id}/consent"), &body);
+        assert_eq!(answer.expect("an answer").status, 200);
+    }
+    server.stop();
+}
+
+on_each_engine! {
+    fn an_export_is_checked_by_who_has_the_key_and_nothing_else(place: Place) {
+        let account = place.store("acme");
+        declare(place, &account, 300);
+        let export = place.run(&["consent", "export", "--store", "acme"]);
+        let keys = place.run(&["consent", "keys"]);
+        let lines: Vec<&str> = export.lines().collect();
+        assert_eq!(lines.len(), 302);
+        assert!(lines[0].contains(keys.trim()), "{}", lines[0]);
+        assert!(lines[1].contains(r#""index":0,"leaf":{"allow":["essential"]"#), "{}", lines[1]);
+        assert!(!export.contains("customer_id"), "no person");
+        fs::write(place.path("keys"), keys).expect("a file");
+        fs::write(place.path("export"), &export).expect("a file");
+
+        let stranger = || bare(&place.path(""));
+        let verify = ["consent", "verify", "export", "--key-file", "keys"];
+        let told = succeeded(stranger().args(verify));
+        assert_eq!(told, "The ledger of acme holds.\nleaves        300\n");
+        let changed = export.replacen(r#"["targeting"]"#, r#"[]"#, 8).replacen(r#""deny":[]"#, r#""deny":["targeting"]"#, 7);
+        fs::write(place.path("export"), changed).expect("a file");
+        let reason = failed(stranger().args(verify));
+        assert!(reason.contains("- leaf 7 is not the one of which the tree was made"), "{reason}");
+        fs::write(place.path("export"), &export[..export.len() - 300]).expect("a file");
+        let reason = failed(stranger().args(verify));
+        assert!(reason.contains("line 30"), "{reason}");
+        let reason = failed(&mut place.custodia(&["consent", "export", "--store", "none"]));
+        assert!(reason.contains("there is no store none"), "{reason}");
+    }
+
+    fn a_key_is_rotated_and_what_it_signed_can_still_be_checked(place: Place) {
+        let account = place.store("acme");
+        declare(place, &account, 3);
+        let export = place.run(&["consent", "export", "--store", "acme"]);
+        let first = place.run(&["consent", "keys"]);
+        let closing: serde_json::Value = serde_json::from_str(export.lines().last().expect("one")).expect("JSON");
+        fs::write(place.path("old"), closing["checkpoint"].as_str().expect("text")).expect("a file");
+
+        let second = place.run(&["consent", "rotate-key"]);
+        assert_ne!(first, second);
+        assert_eq!(place.run(&["consent", "keys"]), format!("{first}{second}"));
+        place.run(&["consent", "verify", "--store", "acme"]);
+        declare_again(place, &account);
+        let export = place.run(&["consent", "export", "--store", "acme"]);
+        fs::write(place.path("export"), &export).expect("a file");
+        let old = place.path("old");
+        let old = old.to_str().expect("a path");
+        let told = place.run(&["consent", "verify", "--store", "acme", "--checkpoint", old]);
+        assert!(told.starts_with("The ledger of acme holds.\nleaves        4\ndeclarations  4 are kept"), "{told}");
+        assert!(told.ends_with(&format!("nothing was rewritten since {old}\n")), "{told}");
+        let (first, second) = (first.trim(), second.trim());
+        let verify = |keys: &[&str], more: &[&str]| {
+            let mut command = bare(&place.path(""));
+            command.args(["consent", "verify", "export"]).args(more);
+            command.args(keys.iter().flat_map(|key| ["--key", key]));
+            command
+        };
+        succeeded(&mut verify(&[second], &[]));
+        succeeded(&mut verify(&[first, second], &["--checkpoint", "old"]));
+        let reason = failed(&mut verify(&[second], &["--checkpoint", "old"]));
+        assert!(reason.contains("old: not signed with a key that is known"), "{reason}");
+        let reason = failed(&mut verify(&[first], &[]));
+        assert!(reason.contains("the checkpoint: not signed with a key that is known"), "{reason}");
+    }
+
+    fn damage_in_the_database_makes_the_command_fail_and_name_it(place: Place) {
+        let account = place.store("acme");
+        declare(place, &account, 3);
+        place.run(&["consent", "export", "--store", "acme"]);
+        let database = place.database();
+        database.run("UPDATE ledger_leaf SET json = replace(json, 'essential', 'functional') WHERE leaf = 1");
+        let reason = failed(&mut place.custodia(&["consent", "verify", "--store", "acme"]));
+        assert!(reason.contains("- leaf 1 is not the one of which the tree was made"), "{reason}");
+        assert!(reason.contains("- declaration 2 of customer"), "{reason}");
+    }
+}
+
+fn declare_again(place: &Place, account: &Account) {
+    let server = place.serve();
+    let mut client = server.client(account);
+    let ids = place.database().numbers("SELECT customer_id FROM customer");
+    let body = json!({"allow": [], "deny": []});
+    let answer = client.put(&format!("/v3/customers/{}/consent", ids[0]), &body);
+    assert_eq!(answer.expect("an answer").status, 200);
+    server.stop();
 }

@@ -1,16 +1,24 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use access::{accounts, signing};
-use kernel::{AccountId, Error, Result, StoreId, Timestamp};
+use kernel::{AccountId, CustomerId, Error, Result, StoreId, Timestamp};
 use ledger::{
-    checkpoint::{self, SigningKey},
+    checkpoint::{self, PublicKey, SigningKey},
+    export,
     leaf::Salt,
-    tree::{self, Tree},
+    recount::{Fault, Recount},
+    tree::{self, Place, Tree},
 };
 use rest::App;
-use sql::WriteTx;
+use sql::{Db, WriteTx};
 
-use super::{model::Head, rows};
+use super::{
+    model::{Damage, Declared, Head, Verified},
+    rows,
+};
 use crate::consent;
 
 /// Append whatever a store's shoppers have declared, and sign the head that comes of it. The head, also where nothing
@@ -50,6 +58,144 @@ pub async fn keep(app: &App) {
             }
         }
     }
+}
+
+/// The lines of an export for the leaves from this one on, up to before `size`: some of them, none at the end.
+pub async fn entries(db: &Db, store: StoreId, from: u64, size: u64) -> Result<Vec<String>> {
+    let page = page(db, store, from).await?;
+    let mut lines = Vec::with_capacity(page.leaves.len());
+    for ((leaf, json), index) in page.leaves.iter().zip(from..size) {
+        let place = Place { level: 0, number: index / 256 };
+        let at = usize::try_from(index % 256).map_err(Error::internal)?;
+        let hash = page.tiles.get(&place).and_then(|hashes| hashes.as_chunks().0.get(at));
+        let hash = hash.ok_or_else(|| Error::internal(Fault::NoTile(place)))?;
+        if u64::try_from(*leaf) != Ok(index) {
+            return Err(Error::internal(Fault::NoLeaf(index)));
+        }
+        lines.push(export::entry(index, hash, json));
+    }
+    if lines.is_empty() && from < size {
+        return Err(Error::internal(Fault::NoLeaf(from)));
+    }
+    Ok(lines)
+}
+
+/// Make a store's tree anew from its leaves, and hold it to the hashes that are kept, to the signed head, to heads
+/// that were signed before, and to the declarations that are kept. It reads a few thousand rows at a time and may go on
+/// while others append.
+pub async fn verify(
+    db: &Db,
+    store: StoreId,
+    keys: &[PublicKey],
+    older: Vec<checkpoint::Head>,
+) -> Result<Verified> {
+    let mut recount = Recount::new(older);
+    let (head, has_more) = loop {
+        let page = page(db, store, recount.size()).await?;
+        let taken = take(&mut recount, &page);
+        if taken < A_PAGE {
+            compare_edge(&mut recount, &page);
+            break (page.head, taken < page.leaves.len());
+        }
+    };
+    let leaves = recount.size();
+    if as_size(head.size) > leaves {
+        recount.note(Fault::NoLeaf(leaves));
+    } else if has_more {
+        recount.note(Fault::Beyond(leaves));
+    }
+    let faults = if head.size == 0 && head.checkpoint.is_empty() {
+        // Nothing was ever to be signed.
+        recount.lost()
+    } else {
+        let signed = checkpoint::Head::read(&head.checkpoint, keys);
+        if signed.as_ref().is_ok_and(|signed| signed.size != as_size(head.size)) {
+            recount.note(Fault::Count(head.size));
+        }
+        recount.end(&head.store_hash, signed)
+    };
+    let mut damages: Vec<Damage> = faults.into_iter().map(Damage::Tree).collect();
+    let declarations = compare_declarations(db, store, &mut damages).await?;
+    Ok(Verified { leaves, declarations, damages })
+}
+
+/// Some leaves, and whatever is kept above them, at one instant.
+struct Page {
+    head: Head,
+    leaves: Vec<(i64, String)>,
+    tiles: BTreeMap<Place, Vec<u8>>,
+}
+
+async fn page(db: &Db, store: StoreId, from: u64) -> Result<Page> {
+    let first = i64::try_from(from).map_err(Error::internal)?;
+    let most = i64::try_from(A_PAGE).map_err(Error::internal)?;
+    db.scan(async |tx| {
+        let head = rows::head(tx, store).await?.ok_or(Error::NotFound("store"))?;
+        let leaves = rows::leaves(tx, store, first, most).await?;
+        let mut places = tree::touched(from, from + leaves.len() as u64);
+        places.extend(tree::edge(as_size(head.size)));
+        let tiles = rows::tiles(tx, store, &places).await?.into_iter().collect();
+        Ok(Page { head, leaves, tiles })
+    })
+    .await
+}
+
+/// Go on by the leaves of a page, as far as they are those that come next, and compare the tiles that they fill. How
+/// many there were.
+fn take(recount: &mut Recount, page: &Page) -> usize {
+    let mut taken = 0;
+    for (leaf, json) in &page.leaves {
+        let next = recount.size();
+        if u64::try_from(*leaf) != Ok(next) || next >= as_size(page.head.size) {
+            break;
+        }
+        for (place, made) in recount.leaf(tree::leaf_hash(json.as_bytes())) {
+            recount.compare(place, &made, page.tiles.get(&place).map(Vec::as_slice));
+        }
+        taken += 1;
+    }
+    taken
+}
+
+/// Compare the tiles at the end. Where the leaves break off too early, the tiles may go on.
+fn compare_edge(recount: &mut Recount, page: &Page) {
+    let is_whole = recount.size() == as_size(page.head.size);
+    for (place, made) in recount.edge() {
+        match page.tiles.get(&place) {
+            Some(kept) if !is_whole => {
+                recount.compare(place, &made, Some(&kept[..kept.len().min(made.len())]));
+            }
+            None if !is_whole => {}
+            kept => recount.compare(place, &made, kept.map(Vec::as_slice)),
+        }
+    }
+}
+
+/// Hold the declarations that are kept to their leaves; how many there are.
+async fn compare_declarations(db: &Db, store: StoreId, damages: &mut Vec<Damage>) -> Result<u64> {
+    let most = i64::try_from(A_PAGE).map_err(Error::internal)?;
+    let mut after = (CustomerId(i64::MIN), i64::MIN);
+    let mut count = 0;
+    loop {
+        let (declared, clients) = db
+            .scan(async |tx| {
+                let declared = rows::declared_after(tx, store, after, most).await?;
+                let authors = declared.iter().map(|it| it.declared_by).collect();
+                let clients = accounts::client_ids(tx, store, &authors).await?;
+                Ok::<_, Error>((declared, clients))
+            })
+            .await?;
+        let Some(last) = declared.last() else { return Ok(count) };
+        after = (last.customer, last.sequence);
+        count += declared.len() as u64;
+        let damage = |it: &Declared| it.damage(clients.get(&it.declared_by).map(String::as_str));
+        damages.extend(declared.iter().filter_map(damage).take(A_PAGE - damages.len().min(A_PAGE)));
+    }
+}
+
+/// A number of leaves as the database has it; no tree has fewer than none.
+fn as_size(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
 }
 
 /// The stores that there are; none where that cannot be told for the moment.
@@ -112,3 +258,6 @@ async fn append(
 
 /// How many declarations one transaction appends. It keeps other writers waiting no longer than a page is read.
 const AT_A_TIME: usize = 200;
+
+/// How many leaves or declarations are read at a time when all are; whole tiles of leaves.
+const A_PAGE: usize = 4096;

@@ -22,6 +22,7 @@ mod groups;
 mod headers;
 mod instruments;
 mod ledger;
+mod ledger_verify;
 mod limits;
 mod metafields;
 mod odd;
