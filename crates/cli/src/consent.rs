@@ -7,13 +7,14 @@ use std::{
     sync::Arc,
 };
 
-use access::{signing, stores};
-use kernel::{Clock as _, StoreId, SystemChance, SystemClock};
-use ledger::{
+use ::ledger::{
     checkpoint::{Head, PublicKey},
     export::{self, Opening, Reading},
     receipt::Receipt,
 };
+use access::{signing, stores};
+use kernel::{Clock as _, StoreId, SystemChance, SystemClock};
+use resources::ledger::ops as ledger;
 use rest::{App, Settings};
 use sql::Db;
 
@@ -34,6 +35,9 @@ pub(crate) async fn run(shared: &Shared, command: ConsentCommand) -> Outcome {
             verify_store(&db, &options, &options.store.clone().unwrap_or_default()).await?;
         }
         ConsentCommand::Export { store } => export(shared, &db, &store).await?,
+        ConsentCommand::Prove { store, leaf, consistency } => {
+            prove(&db, &store, leaf, &consistency.unwrap_or_default()).await?;
+        }
         ConsentCommand::Keys => {
             for key in signing::public(&db).await? {
                 println!("{key}");
@@ -54,13 +58,13 @@ async fn export(shared: &Shared, db: &Db, hash: &str) -> Outcome {
     let seal = open::seal(shared, db).await?;
     let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
     let app = App::new(db.clone(), seal, clock, chance, Settings::default()).await?;
-    let head = resources::ledger::ops::sequence(&app, store).await?;
+    let head = ledger::sequence(&app, store).await?;
     let size = u64::try_from(head.size)?;
     let mut out = BufWriter::new(io::stdout().lock());
     writeln!(out, "{}", Opening::new(hash, &signing::public(db).await?).line())?;
     let mut from = 0;
     while from < size {
-        let lines = resources::ledger::ops::entries(db, store, from, size).await?;
+        let lines = ledger::entries(db, store, from, size).await?;
         from += lines.len() as u64;
         for line in lines {
             writeln!(out, "{line}")?;
@@ -70,13 +74,35 @@ async fn export(shared: &Shared, db: &Db, hash: &str) -> Outcome {
     Ok(out.flush()?)
 }
 
+async fn prove(db: &Db, hash: &str, leaf: Option<u64>, consistency: &[u64]) -> Outcome {
+    let store = find(db, hash).await?;
+    let proof = match (leaf, consistency) {
+        (Some(leaf), _) => {
+            let (proof, head) = ledger::prove_leaf(db, store, leaf)
+                .await
+                .map_err(|error| in_words(error, &leaf.to_string()))?;
+            let mut proof = serde_json::to_value(proof)?;
+            proof["checkpoint"] = head.checkpoint.into();
+            proof
+        }
+        (None, [older, size]) => {
+            let proof = ledger::prove_growth(db, store, *older, *size).await;
+            let most = older.max(size).saturating_sub(1).to_string();
+            serde_json::to_value(proof.map_err(|error| in_words(error, &most))?)?
+        }
+        (None, _) => return Err("say --leaf N or --consistency N M".into()),
+    };
+    println!("{proof}");
+    Ok(())
+}
+
 /// Check the ledger that is in the database.
 async fn verify_store(db: &Db, options: &VerifyOptions, hash: &str) -> Outcome {
     let store = find(db, hash).await?;
     let said = keys(&options.keys, options.key_file.as_deref())?;
     let keys = if said.is_empty() { signing::public(db).await? } else { said };
     let older = older(&options.checkpoints, hash, &keys)?;
-    let found = resources::ledger::ops::verify(db, store, &keys, older).await?;
+    let found = ledger::verify(db, store, &keys, older).await?;
     told(&found.damages)?;
     println!("The ledger of {hash} holds.");
     println!("leaves        {}", found.leaves);

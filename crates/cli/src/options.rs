@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use access::Plan;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::log;
 
@@ -185,6 +185,26 @@ pub(crate) enum ConsentCommand {
         /// The store
         #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
         store: String,
+    },
+    /// Print a proof as RFC 6962 has it, as one JSON object with hashes in Base64
+    #[command(group = ArgGroup::new("what").required(true))]
+    Prove {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+        /// That this leaf, from 0, is in the tree that the newest checkpoint signs
+        #[arg(long, env = "CUSTODIA_LEAF", value_name = "N", group = "what")]
+        leaf: Option<u64>,
+        /// That the tree of M leaves began as the one of N
+        #[arg(
+            long,
+            env = "CUSTODIA_CONSISTENCY",
+            value_names = ["N", "M"],
+            num_args = 2,
+            value_delimiter = ',',
+            group = "what"
+        )]
+        consistency: Option<Vec<u64>>,
     },
     /// Print the public keys of this installation, the oldest first: one a line, as --key-file reads them
     Keys,

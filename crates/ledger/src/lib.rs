@@ -6,6 +6,7 @@
 pub mod checkpoint;
 pub mod export;
 pub mod leaf;
+pub mod proof;
 pub mod receipt;
 pub mod recount;
 pub mod tree;

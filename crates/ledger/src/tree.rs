@@ -112,6 +112,23 @@ impl Tree {
         self.size
     }
 
+    /// The hash of a leaf. Reads what its proof reads.
+    pub fn leaf(&self, leaf: u64) -> Result<Hash, TreeError> {
+        if leaf >= self.size {
+            return Err(TreeError::Beyond);
+        }
+        let index = [tlog::stored_hash_index(0, leaf)];
+        self.read(|reader| reader.read_hashes(&index)).map(|hashes| hashes[0].0)
+    }
+
+    /// The same tree when it had no more than so many leaves.
+    pub fn when(&self, size: u64) -> Result<Self, TreeError> {
+        if size > self.size {
+            return Err(TreeError::Beyond);
+        }
+        Ok(Self { size, tiles: self.tiles.clone(), changed: BTreeSet::new() })
+    }
+
     /// Add a leaf at the end. Reads the [`edge`].
     pub fn append(&mut self, leaf: Hash) -> Result<(), TreeError> {
         let (mut hash, mut at) = (leaf, self.size);

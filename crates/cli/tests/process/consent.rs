@@ -6,6 +6,7 @@ use kernel::Timestamp;
 use ledger::{
     checkpoint::{Head, SigningKey},
     leaf::{Leaf, Person, Salt},
+    proof::{Growth, Inclusion},
     receipt::{Controller, Evidence, Purpose, Receipt, SCHEMA, Step},
     tree::Tree,
 };
@@ -133,7 +134,7 @@ on_each_engine! {
         let verify = ["consent", "verify", "export", "--key-file", "keys"];
         let told = succeeded(stranger().args(verify));
         assert_eq!(told, "The ledger of acme holds.\nleaves        300\n");
-        let changed = export.replacen(r#"["targeting"]"#, r#"[]"#, 8).replacen(r#""deny":[]"#, r#""deny":["targeting"]"#, 7);
+        let changed = export.replacen(r#"["targeting"]"#, "[]", 8).replacen(r#""deny":[]"#, r#""deny":["targeting"]"#, 7);
         fs::write(place.path("export"), changed).expect("a file");
         let reason = failed(stranger().args(verify));
         assert!(reason.contains("- leaf 7 is not the one of which the tree was made"), "{reason}");
@@ -177,6 +178,31 @@ on_each_engine! {
         assert!(reason.contains("old: not signed with a key that is known"), "{reason}");
         let reason = failed(&mut verify(&[first], &[]));
         assert!(reason.contains("the checkpoint: not signed with a key that is known"), "{reason}");
+    }
+
+    fn a_leaf_and_the_growth_of_the_tree_are_proved(place: Place) {
+        let account = place.store("acme");
+        declare(place, &account, 300);
+        let export = place.run(&["consent", "export", "--store", "acme"]);
+        let prove = ["consent", "prove", "--store", "acme"];
+        for leaf in ["0", "255", "256", "299"] {
+            let printed = place.run(&[&prove[..], &["--leaf", leaf]].concat());
+            let proof: Inclusion = serde_json::from_str(&printed).expect("a proof");
+            assert!(proof.holds() && proof.size == 300 && proof.index.to_string() == leaf, "{printed}");
+            let proof: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+            assert!(export.contains(&proof["checkpoint"].to_string()));
+            assert!(export.contains(&proof["leaf_hash"].to_string()));
+        }
+        for (older, size) in [("0", "1"), ("1", "300"), ("256", "300"), ("257", "299"), ("300", "300")] {
+            let printed = place.run(&[&prove[..], &["--consistency", older, size]].concat());
+            let proof: Growth = serde_json::from_str(&printed).expect("a proof");
+            assert!(proof.holds() && proof.size.to_string() == size, "{printed}");
+        }
+        let reason = failed(place.custodia(&prove).args(["--leaf", "300"]));
+        assert!(reason.contains("there is no leaf 300"), "{reason}");
+        let reason = failed(place.custodia(&prove).args(["--consistency", "3", "301"]));
+        assert!(reason.contains("there is no leaf 300"), "{reason}");
+        failed(&mut place.custodia(&prove));
     }
 
     fn damage_in_the_database_makes_the_command_fail_and_name_it(place: Place) {

@@ -9,8 +9,9 @@ use ledger::{
     checkpoint::{self, PublicKey, SigningKey},
     export,
     leaf::Salt,
+    proof::{Growth, Inclusion},
     recount::{Fault, Recount},
-    tree::{self, Place, Tree},
+    tree::{self, Place, Tree, TreeError},
 };
 use rest::App;
 use sql::{Db, WriteTx};
@@ -78,6 +79,46 @@ pub async fn entries(db: &Db, store: StoreId, from: u64, size: u64) -> Result<Ve
         return Err(Error::internal(Fault::NoLeaf(from)));
     }
     Ok(lines)
+}
+
+/// Prove that a leaf is in a store's tree as it is now; with the head that signs it.
+pub async fn prove_leaf(db: &Db, store: StoreId, leaf: u64) -> Result<(Inclusion, Head)> {
+    db.snapshot(async |tx| {
+        let head = rows::head(tx, store).await?.ok_or(Error::NotFound("store"))?;
+        let size = as_size(head.size);
+        let mut places = tree::needed_for_leaf(size, leaf).map_err(not_there)?;
+        places.push(Place { level: 0, number: leaf / 256 });
+        places.extend(tree::edge(size));
+        let tree = Tree::new(size, rows::tiles(tx, store, &places).await?);
+        Ok((Inclusion::of(&tree, leaf).map_err(not_there)?, head))
+    })
+    .await
+}
+
+/// Prove that a store's tree of `size` leaves grew out of the one of `older`.
+pub async fn prove_growth(db: &Db, store: StoreId, older: u64, size: u64) -> Result<Growth> {
+    db.snapshot(async |tx| {
+        let head = rows::head(tx, store).await?.ok_or(Error::NotFound("store"))?;
+        if size > as_size(head.size) || older > size {
+            return Err(not_there(TreeError::Beyond));
+        }
+        let mut places = Vec::new();
+        if older > 0 {
+            places = tree::needed_for_growth(size, older).map_err(not_there)?;
+        }
+        places.extend(tree::edge(size));
+        places.extend(tree::edge(older));
+        let tree = Tree::new(size, rows::tiles(tx, store, &places).await?);
+        Growth::of(&tree, older).map_err(not_there)
+    })
+    .await
+}
+
+fn not_there(error: TreeError) -> Error {
+    match error {
+        TreeError::Beyond => Error::NotFound("leaf"),
+        error @ TreeError::Missing { .. } => Error::internal(error),
+    }
 }
 
 /// Make a store's tree anew from its leaves, and hold it to the hashes that are kept, to the signed head, to heads

@@ -65,9 +65,8 @@ fn flip(service: &Service, column: &str, at: usize) -> String {
         }
         // SQLite has no such function: the byte becomes one that it was not.
         _ => format!(
-            "CAST(substr({column}, 1, {} - 1) || CASE hex(substr({column}, {at}, 1)) WHEN '61' THEN 'b' ELSE 'a' END
-                || substr({column}, {at} + 1) AS BLOB)",
-            at
+            "CAST(substr({column}, 1, {at} - 1) || CASE hex(substr({column}, {at}, 1)) WHEN '61' THEN 'b' ELSE 'a' END
+                || substr({column}, {at} + 1) AS BLOB)"
         ),
     }
 }
