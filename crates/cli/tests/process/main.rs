@@ -15,6 +15,7 @@ mod delete;
 mod dev;
 mod full_disk;
 mod http;
+mod ledger;
 mod logs;
 mod running;
 mod start;
