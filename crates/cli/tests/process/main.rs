@@ -13,6 +13,7 @@ mod crash;
 mod database;
 mod delete;
 mod dev;
+mod erase;
 mod full_disk;
 mod http;
 mod ledger;

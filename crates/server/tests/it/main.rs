@@ -13,6 +13,7 @@ mod customers_v2;
 mod customers_v3;
 mod docs;
 mod document;
+mod erasure;
 mod form_field_races;
 mod form_field_values;
 mod form_fields;
