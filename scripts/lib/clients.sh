@@ -15,14 +15,10 @@ published=${CUSTODIA_PUBLISHED:-$root/../shared/contract/openapi}
 
 # install_clients: the pinned libraries, kept between runs until what pins them changes.
 install_clients() {
-    local pinned
     install_python python
     install_python schemathesis
-    pinned=$(sha256sum clients/node/package-lock.json)
-    if [[ $(cat clients/node/node_modules/pinned 2>/dev/null) != "$pinned" ]]; then
-        run npm ci --prefix clients/node --no-audit --no-fund --ignore-scripts
-        echo "$pinned" >clients/node/node_modules/pinned
-    fi
+    install_node node
+    install_node ledger
     say "$("$python" --version), bigcommerce $("$python" -m pip show bigcommerce | sed -n 's/^Version: //p')"
     say "Node $(node --version), $(npm ls --prefix clients/node --depth 0 2>/dev/null | grep -o '@bigcommerce.*')"
     "$schemathesis" --version
@@ -36,6 +32,15 @@ install_python() {
     rm -rf "$home"
     run python3 -m venv "$home"
     run "$home/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "clients/$1/requirements.txt"
+    echo "$pinned" >"$home/pinned"
+}
+
+# install_node SUITE: what its package-lock.json pins, beside it.
+install_node() {
+    local home=clients/$1/node_modules pinned
+    pinned=$(sha256sum "clients/$1/package-lock.json")
+    [[ $(cat "$home/pinned" 2>/dev/null) != "$pinned" ]] || return 0
+    run npm ci --prefix "clients/$1" --no-audit --no-fund --ignore-scripts
     echo "$pinned" >"$home/pinned"
 }
 
@@ -61,7 +66,7 @@ client_suites() {
             ;;
     esac
     server_port=$(free_port)
-    start_server "$engine" serve --database "$database" --listen "127.0.0.1:$server_port" \
+    start_server "$engine" serve --database "$database" --secret-key-file "$work/clients.key" --listen "127.0.0.1:$server_port" \
         --public-url "https://127.0.0.1:$server_port" \
         --tls-cert "$authority/api.bigcommerce.com.pem" --tls-key "$authority/api.bigcommerce.com.key"
     for suite in python node pages; do
@@ -71,6 +76,9 @@ client_suites() {
         SUITE_DATABASE=$database suite "clients/$suite"
         driven "$suite" "$begun"
     done
+    stage "clients/ledger on $engine"
+    open_stores ledger "$database"
+    SUITE_DATABASE=$database SUITE_KEY_FILE=$work/clients.key suite clients/ledger
     stage "clients/schemathesis on $engine"
     open_stores schemathesis "$database"
     suite clients/schemathesis
@@ -129,7 +137,7 @@ member() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]]
 suite() {
     local command
     case $1 in
-        clients/node) command=(node --test --test-concurrency=1 "$1"/*.test.js) ;;
+        clients/node | clients/ledger) command=(node --test --test-concurrency=1 "$1"/*.test.js) ;;
         clients/schemathesis)
             # Requests made from the document, the same ones every time.
             # What it keeps for itself between runs goes with the work directory.

@@ -2,6 +2,7 @@
 
 mod account;
 mod certificates;
+mod consent;
 mod dev;
 mod doctor;
 mod log;
@@ -45,6 +46,7 @@ async fn run(options: Options) -> Outcome {
         Command::Dev(options) => dev::run(&shared, options).await,
         Command::Store(command) => store::run(&shared, command).await,
         Command::Account(command) => account::run(&shared, command).await,
+        Command::Consent(command) => consent::run(&shared, command).await,
         Command::Migrate => open::migrate(&shared).await,
         Command::Doctor => doctor::run(&shared).await,
     }

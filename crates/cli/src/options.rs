@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use access::Plan;
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::log;
 
@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Make, list and revoke API accounts
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Check what proves a consent
+    #[command(subcommand)]
+    Consent(ConsentCommand),
     /// Bring the database up to this version; every command does so too
     Migrate,
     /// Print what a bug report needs: versions, database, clock, permissions; no secrets
@@ -169,4 +172,68 @@ pub(crate) enum AccountCommand {
         /// The account's client id, as `list` shows it
         client_id: String,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConsentCommand {
+    /// Check a receipt or an export, without a database and without asking anybody; or, with --store, the ledger that is
+    /// in the database. What does not hold is named, and the command fails
+    Verify(VerifyOptions),
+    /// Print a store's whole ledger, as one JSON text a line: first whose it is, then every leaf, last the signed
+    /// checkpoint. There is no person in it
+    Export {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+    },
+    /// Print a proof as RFC 6962 has it, as one JSON object with hashes in Base64
+    #[command(group = ArgGroup::new("what").required(true))]
+    Prove {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+        /// That this leaf, from 0, is in the tree that the newest checkpoint signs
+        #[arg(long, env = "CUSTODIA_LEAF", value_name = "N", group = "what")]
+        leaf: Option<u64>,
+        /// That the tree of M leaves began as the one of N
+        #[arg(
+            long,
+            env = "CUSTODIA_CONSISTENCY",
+            value_names = ["N", "M"],
+            num_args = 2,
+            value_delimiter = ',',
+            group = "what"
+        )]
+        consistency: Option<Vec<u64>>,
+    },
+    /// Print the public keys of this installation, the oldest first: one a line, as --key-file reads them
+    Keys,
+    /// Sign with a new key from now on, and print its public half. What was signed before can still be checked
+    /// with the keys before
+    RotateKey,
+}
+
+#[derive(Args)]
+pub(crate) struct VerifyOptions {
+    /// The receipt or the export; - is the standard input
+    #[arg(value_name = "FILE", required_unless_present = "store")]
+    pub(crate) file: Option<PathBuf>,
+    /// The store whose ledger is checked in the database; its declarations are held to their leaves as well
+    #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH", conflicts_with = "file")]
+    pub(crate) store: Option<String>,
+    /// A public key that is trusted, as NAME+ID+KEY; may be repeated [default with --store: those of the database]
+    #[arg(long = "key", env = "CUSTODIA_KEY", value_name = "PUBLICKEY", value_delimiter = ',')]
+    pub(crate) keys: Vec<String>,
+    /// A file of public keys that are trusted, one a line
+    #[arg(long, env = "CUSTODIA_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// A file with a checkpoint that was signed earlier: what it signs must be the beginning of what there is now; may
+    /// be repeated
+    #[arg(
+        long = "checkpoint",
+        env = "CUSTODIA_CHECKPOINT",
+        value_name = "OLD",
+        value_delimiter = ','
+    )]
+    pub(crate) checkpoints: Vec<PathBuf>,
 }

@@ -62,6 +62,12 @@ impl Head {
         String::from_utf8(note.to_bytes()).expect("a note is UTF-8")
     }
 
+    /// Whether it is the head of this store's tree.
+    #[must_use]
+    pub fn is_of(&self, store_hash: &str) -> bool {
+        self.origin.rsplit_once('/').is_some_and(|(_, store)| store == store_hash)
+    }
+
     /// Read what one of these keys has signed.
     pub fn read(checkpoint: &str, keys: &[PublicKey]) -> Result<Self, CheckpointError> {
         let note =

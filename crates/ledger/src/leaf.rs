@@ -73,6 +73,12 @@ impl Leaf {
         serde_json_canonicalizer::to_vec(self).expect("a leaf can be said in JSON")
     }
 
+    /// What these bytes say; `None` where they are no leaf. They may say it in other bytes than [`Self::to_bytes`].
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
     /// Its hash in the tree.
     #[must_use]
     pub fn hash(&self) -> Hash {

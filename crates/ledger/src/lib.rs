@@ -4,6 +4,9 @@
 #![warn(missing_docs)]
 
 pub mod checkpoint;
+pub mod export;
 pub mod leaf;
+pub mod proof;
 pub mod receipt;
+pub mod recount;
 pub mod tree;

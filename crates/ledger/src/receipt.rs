@@ -125,7 +125,7 @@ impl Receipt {
             return Err(Fault::Schema);
         }
         let head = Head::read(checkpoint, keys)?;
-        if head.origin.rsplit_once('/').map(|(_, store)| store) != Some(&leaf.store_hash) {
+        if !head.is_of(&leaf.store_hash) {
             return Err(Fault::Origin(head.origin));
         }
         let proof: Vec<Hash> = proof.iter().map(|step| step.0).collect();

@@ -72,6 +72,22 @@ pub fn edge(size: u64) -> Vec<Place> {
     places
 }
 
+/// The tiles that have something of the leaves from one to before another in them, or of what these fill.
+#[must_use]
+pub fn touched(from: u64, to: u64) -> Vec<Place> {
+    let mut places = Vec::new();
+    let (mut from, mut to) = (from, to);
+    for level in 0.. {
+        if from >= to {
+            break;
+        }
+        let numbers = from / WIDTH..=(to - 1) / WIDTH;
+        places.extend(numbers.map(|number| Place { level, number }));
+        (from, to) = (from / WIDTH, to / WIDTH);
+    }
+    places
+}
+
 /// The tiles that the proof of a leaf in a tree of this size reads.
 pub fn needed_for_leaf(size: u64, leaf: u64) -> Result<Vec<Place>, TreeError> {
     needed(|reader| tlog::prove_record(size, leaf, reader).map(drop))
@@ -94,6 +110,23 @@ impl Tree {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The hash of a leaf. Reads what its proof reads.
+    pub fn leaf(&self, leaf: u64) -> Result<Hash, TreeError> {
+        if leaf >= self.size {
+            return Err(TreeError::Beyond);
+        }
+        let index = [tlog::stored_hash_index(0, leaf)];
+        self.read(|reader| reader.read_hashes(&index)).map(|hashes| hashes[0].0)
+    }
+
+    /// The same tree when it had no more than so many leaves.
+    pub fn when(&self, size: u64) -> Result<Self, TreeError> {
+        if size > self.size {
+            return Err(TreeError::Beyond);
+        }
+        Ok(Self { size, tiles: self.tiles.clone(), changed: BTreeSet::new() })
     }
 
     /// Add a leaf at the end. Reads the [`edge`].
@@ -123,6 +156,21 @@ impl Tree {
     /// The tiles that were changed since the tree was made of its parts.
     pub fn changed(&self) -> impl Iterator<Item = (Place, &[u8])> {
         self.changed.iter().map(|place| (*place, self.tiles[place].as_slice()))
+    }
+
+    /// Take the full tiles out of it: appending reads them no more, and neither does the root.
+    pub fn take_full(&mut self) -> Vec<(Place, Vec<u8>)> {
+        let is_full = |_: &Place, hashes: &mut Vec<u8>| hashes.len() as u64 == WIDTH * HASH;
+        let full: Vec<_> = self.tiles.extract_if(.., is_full).collect();
+        for (place, _) in &full {
+            self.changed.remove(place);
+        }
+        full
+    }
+
+    /// The tiles that are at hand.
+    pub fn tiles(&self) -> impl Iterator<Item = (Place, &[u8])> {
+        self.tiles.iter().map(|(place, hashes)| (*place, hashes.as_slice()))
     }
 
     /// The hash over all its leaves. Reads the [`edge`].
@@ -344,6 +392,35 @@ mod tests {
         let mut short = Tree::new(10, [(Place { level: 0, number: 0 }, vec![0; 9 * 32])]);
         assert_eq!(short.append([0; 32]), Err(TreeError::Missing { level: 0, number: 0 }));
         assert_eq!(short.root(), Err(TreeError::Missing { level: 0, number: 0 }));
+    }
+
+    #[test]
+    fn a_tree_that_gives_its_full_tiles_away_grows_on_and_keeps_a_handful() {
+        let (whole, roots) = grown(66_000);
+        let mut tree = Tree::default();
+        let mut taken = BTreeMap::new();
+        for leaf in 0..66_000_u64 {
+            tree.append(leaf_hash(&leaf.to_be_bytes())).unwrap();
+            taken.extend(tree.take_full());
+            assert!(tree.tiles.len() <= 3);
+        }
+        assert_eq!(tree.root().unwrap(), roots[66_000]);
+        taken.extend(tree.tiles().map(|(place, hashes)| (place, hashes.to_vec())));
+        assert_eq!(taken, whole.tiles);
+    }
+
+    #[test]
+    fn the_tiles_that_a_stretch_of_leaves_touches_are_those_that_it_changes() {
+        for (from, to) in [(0, 0), (0, 1), (5, 300), (256, 512), (65_000, 66_000), (65_535, 65_536)]
+        {
+            let (mut tree, _) = grown(from);
+            tree.changed.clear();
+            for leaf in from..to {
+                tree.append(leaf_hash(&leaf.to_be_bytes())).unwrap();
+            }
+            let touched: BTreeSet<_> = touched(from, to).into_iter().collect();
+            assert_eq!(touched, tree.changed, "{from}..{to}");
+        }
     }
 
     #[test]

@@ -8,12 +8,15 @@
 mod place;
 
 mod command_line;
+mod consent;
 mod crash;
 mod database;
 mod delete;
 mod dev;
+mod erase;
 mod full_disk;
 mod http;
+mod ledger;
 mod logs;
 mod running;
 mod start;

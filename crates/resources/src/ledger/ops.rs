@@ -1,18 +1,24 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use access::{accounts, signing};
 use kernel::{AccountId, CustomerId, Error, Result, StoreId, Timestamp};
 use ledger::{
     checkpoint::{self, PublicKey, SigningKey},
+    export,
     leaf::{Leaf, Person, Salt},
+    proof::{Growth, Inclusion},
     receipt::{Controller, Evidence, Policy, Purpose, Receipt, SCHEMA, Step},
-    tree::{self, Place, Tree},
+    recount::{Fault, Recount},
+    tree::{self, Place, Tree, TreeError},
 };
 use rest::{App, Caller};
-use sql::{ReadTx, WriteTx};
+use sql::{Db, ReadTx, WriteTx};
 
 use super::{
-    model::{Growth, Head, Opening},
+    model::{Damage, Declared, Head, Opening, Verified},
     rows,
 };
 use crate::{consent, policies};
@@ -50,28 +56,17 @@ pub async fn keys(app: &App) -> Result<Vec<PublicKey>> {
 
 /// The proof that the store's ledger with its first `from` leaves is the beginning of that with `to`, or with all.
 pub async fn growth(app: &App, caller: &Caller, from: i64, to: Option<i64>) -> Result<Growth> {
-    app.db
-        .snapshot(async |tx| {
-            let head = rows::head(tx, caller.store).await?.ok_or(Error::NotFound("store"))?;
-            let to = to.unwrap_or(head.size);
-            if to > head.size {
-                return Err(Error::invalid("to", format!("the ledger has {} leaves", head.size)));
-            }
-            if from > to {
-                return Err(Error::invalid("from", "must not be more than to"));
-            }
-            let (from, to) = (unsigned(from)?, unsigned(to)?);
-            // The empty ledger is the beginning of all, which needs no proof.
-            let proof = if from == 0 {
-                Vec::new()
-            } else {
-                let needed = tree::needed_for_growth(to, from).map_err(Error::internal)?;
-                let tree = part(tx, caller.store, to, &needed).await?;
-                tree.prove_growth(from).map_err(Error::internal)?
-            };
-            Ok(Growth { from, to, proof })
-        })
-        .await
+    let head = app.db.read(async |tx| rows::head(tx, caller.store).await).await?;
+    let size = head.ok_or(Error::NotFound("store"))?.size;
+    let to = to.unwrap_or(size);
+    if to > size {
+        return Err(Error::invalid("to", format!("the ledger has {size} leaves")));
+    }
+    if from > to {
+        return Err(Error::invalid("from", "must not be more than to"));
+    }
+    // It only ever grows.
+    prove_growth(&app.db, caller.store, unsigned(from)?, unsigned(to)?).await
 }
 
 /// Some leaves as they lie in the ledger, from this one on, each with its place.
@@ -181,6 +176,184 @@ pub async fn keep(app: &App) {
     }
 }
 
+/// The lines of an export for the leaves from this one on, up to before `size`: some of them, none at the end.
+pub async fn entries(db: &Db, store: StoreId, from: u64, size: u64) -> Result<Vec<String>> {
+    let page = page(db, store, from).await?;
+    let mut lines = Vec::with_capacity(page.leaves.len());
+    for ((leaf, json), index) in page.leaves.iter().zip(from..size) {
+        let place = Place { level: 0, number: index / 256 };
+        let at = usize::try_from(index % 256).map_err(Error::internal)?;
+        let hash = page.tiles.get(&place).and_then(|hashes| hashes.as_chunks().0.get(at));
+        let hash = hash.ok_or_else(|| Error::internal(Fault::NoTile(place)))?;
+        if u64::try_from(*leaf) != Ok(index) {
+            return Err(Error::internal(Fault::NoLeaf(index)));
+        }
+        lines.push(export::entry(index, hash, json));
+    }
+    if lines.is_empty() && from < size {
+        return Err(Error::internal(Fault::NoLeaf(from)));
+    }
+    Ok(lines)
+}
+
+/// Prove that a leaf is in a store's tree as it is now; with the head that signs it.
+pub async fn prove_leaf(db: &Db, store: StoreId, leaf: u64) -> Result<(Inclusion, Head)> {
+    db.snapshot(async |tx| {
+        let head = rows::head(tx, store).await?.ok_or(Error::NotFound("store"))?;
+        let size = as_size(head.size);
+        let mut places = tree::needed_for_leaf(size, leaf).map_err(not_there)?;
+        places.push(Place { level: 0, number: leaf / 256 });
+        places.extend(tree::edge(size));
+        let tree = Tree::new(size, rows::tiles(tx, store, &places).await?);
+        Ok((Inclusion::of(&tree, leaf).map_err(not_there)?, head))
+    })
+    .await
+}
+
+/// Prove that a store's tree of `size` leaves grew out of the one of `older`.
+pub async fn prove_growth(db: &Db, store: StoreId, older: u64, size: u64) -> Result<Growth> {
+    db.snapshot(async |tx| {
+        let head = rows::head(tx, store).await?.ok_or(Error::NotFound("store"))?;
+        if size > as_size(head.size) || older > size {
+            return Err(not_there(TreeError::Beyond));
+        }
+        let mut places = Vec::new();
+        if older > 0 {
+            places = tree::needed_for_growth(size, older).map_err(not_there)?;
+        }
+        places.extend(tree::edge(size));
+        places.extend(tree::edge(older));
+        let tree = Tree::new(size, rows::tiles(tx, store, &places).await?);
+        Growth::of(&tree, older).map_err(not_there)
+    })
+    .await
+}
+
+fn not_there(error: TreeError) -> Error {
+    match error {
+        TreeError::Beyond => Error::NotFound("leaf"),
+        error @ TreeError::Missing { .. } => Error::internal(error),
+    }
+}
+
+/// Make a store's tree anew from its leaves, and hold it to the hashes that are kept, to the signed head, to heads
+/// that were signed before, and to the declarations that are kept. It reads a few thousand rows at a time and may go on
+/// while others append.
+pub async fn verify(
+    db: &Db,
+    store: StoreId,
+    keys: &[PublicKey],
+    older: Vec<checkpoint::Head>,
+) -> Result<Verified> {
+    let mut recount = Recount::new(older);
+    let (head, has_more) = loop {
+        let page = page(db, store, recount.size()).await?;
+        let taken = take(&mut recount, &page);
+        if taken < A_PAGE {
+            compare_edge(&mut recount, &page);
+            break (page.head, taken < page.leaves.len());
+        }
+    };
+    let leaves = recount.size();
+    if as_size(head.size) > leaves {
+        recount.note(Fault::NoLeaf(leaves));
+    } else if has_more {
+        recount.note(Fault::Beyond(leaves));
+    }
+    let faults = if head.size == 0 && head.checkpoint.is_empty() {
+        // Nothing was ever to be signed.
+        recount.lost()
+    } else {
+        let signed = checkpoint::Head::read(&head.checkpoint, keys);
+        if signed.as_ref().is_ok_and(|signed| signed.size != as_size(head.size)) {
+            recount.note(Fault::Count(head.size));
+        }
+        recount.end(&head.store_hash, signed)
+    };
+    let mut damages: Vec<Damage> = faults.into_iter().map(Damage::Tree).collect();
+    let declarations = compare_declarations(db, store, &mut damages).await?;
+    Ok(Verified { leaves, declarations, damages })
+}
+
+/// Some leaves, and whatever is kept above them, at one instant.
+struct Page {
+    head: Head,
+    leaves: Vec<(i64, String)>,
+    tiles: BTreeMap<Place, Vec<u8>>,
+}
+
+async fn page(db: &Db, store: StoreId, from: u64) -> Result<Page> {
+    let first = i64::try_from(from).map_err(Error::internal)?;
+    let most = i64::try_from(A_PAGE).map_err(Error::internal)?;
+    db.scan(async |tx| {
+        let head = rows::head(tx, store).await?.ok_or(Error::NotFound("store"))?;
+        let leaves = rows::leaves(tx, store, first, most).await?;
+        let mut places = tree::touched(from, from + leaves.len() as u64);
+        places.extend(tree::edge(as_size(head.size)));
+        let tiles = rows::tiles(tx, store, &places).await?.into_iter().collect();
+        Ok(Page { head, leaves, tiles })
+    })
+    .await
+}
+
+/// Go on by the leaves of a page, as far as they are those that come next, and compare the tiles that they fill. How
+/// many there were.
+fn take(recount: &mut Recount, page: &Page) -> usize {
+    let mut taken = 0;
+    for (leaf, json) in &page.leaves {
+        let next = recount.size();
+        if u64::try_from(*leaf) != Ok(next) || next >= as_size(page.head.size) {
+            break;
+        }
+        for (place, made) in recount.leaf(tree::leaf_hash(json.as_bytes())) {
+            recount.compare(place, &made, page.tiles.get(&place).map(Vec::as_slice));
+        }
+        taken += 1;
+    }
+    taken
+}
+
+/// Compare the tiles at the end. Where the leaves break off too early, the tiles may go on.
+fn compare_edge(recount: &mut Recount, page: &Page) {
+    let is_whole = recount.size() == as_size(page.head.size);
+    for (place, made) in recount.edge() {
+        match page.tiles.get(&place) {
+            Some(kept) if !is_whole => {
+                recount.compare(place, &made, Some(&kept[..kept.len().min(made.len())]));
+            }
+            None if !is_whole => {}
+            kept => recount.compare(place, &made, kept.map(Vec::as_slice)),
+        }
+    }
+}
+
+/// Hold the declarations that are kept to their leaves; how many there are.
+async fn compare_declarations(db: &Db, store: StoreId, damages: &mut Vec<Damage>) -> Result<u64> {
+    let most = i64::try_from(A_PAGE).map_err(Error::internal)?;
+    let mut after = (CustomerId(i64::MIN), i64::MIN);
+    let mut count = 0;
+    loop {
+        let (declared, clients) = db
+            .scan(async |tx| {
+                let declared = rows::declared_after(tx, store, after, most).await?;
+                let authors = declared.iter().map(|it| it.declared_by).collect();
+                let clients = accounts::client_ids(tx, store, &authors).await?;
+                Ok::<_, Error>((declared, clients))
+            })
+            .await?;
+        let Some(last) = declared.last() else { return Ok(count) };
+        after = (last.customer, last.sequence);
+        count += declared.len() as u64;
+        let damage = |it: &Declared| it.damage(clients.get(&it.declared_by).map(String::as_str));
+        damages.extend(declared.iter().filter_map(damage).take(A_PAGE - damages.len().min(A_PAGE)));
+    }
+}
+
+/// A number of leaves as the database has it; no tree has fewer than none.
+fn as_size(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
+
 /// The stores that there are; none where that cannot be told for the moment.
 async fn everybody(app: &App) -> Vec<StoreId> {
     let stores = access::stores::list(&app.db).await.unwrap_or_default();
@@ -248,3 +421,6 @@ const WITHDRAWAL: &str =
 
 /// How many declarations one transaction appends. It keeps other writers waiting no longer than a page is read.
 const AT_A_TIME: usize = 200;
+
+/// How many leaves or declarations are read at a time when all are; whole tiles of leaves.
+const A_PAGE: usize = 4096;

@@ -4,6 +4,7 @@ use axum::{Extension, extract::State};
 use kernel::{CustomerId, Error, Scope};
 use ledger::{
     checkpoint::PublicKey,
+    proof::Growth,
     receipt::{Receipt, Step},
 };
 use rest::{
@@ -13,10 +14,7 @@ use rest::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{
-    model::{Growth, Head},
-    ops,
-};
+use super::{model::Head, ops};
 
 pub fn routes(routes: Routes) -> Routes {
     const RECEIPT: &str = "/customers/{customer_id}/consent/{sequence}/receipt";
@@ -144,7 +142,6 @@ struct GrowthBody {
 
 impl From<Growth> for GrowthBody {
     fn from(growth: Growth) -> Self {
-        let proof = growth.proof.into_iter().map(Step).collect();
-        Self { from: growth.from, to: growth.to, proof }
+        Self { from: growth.older_size, to: growth.size, proof: growth.proof }
     }
 }

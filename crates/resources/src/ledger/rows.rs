@@ -1,8 +1,8 @@
-use kernel::{StoreId, Timestamp};
+use kernel::{CustomerId, StoreId, Timestamp};
 use ledger::tree::Place;
 use sql::{FromRow, ReadTx, Result, Row, WriteTx};
 
-use super::model::Head;
+use super::model::{Declared, Head};
 
 /// Begin the ledger of a store.
 pub async fn open(tx: &mut WriteTx, store: StoreId, store_hash: &str) -> Result<()> {
@@ -121,6 +121,29 @@ pub async fn put_tile(tx: &mut WriteTx, store: StoreId, place: Place, hashes: &[
     Ok(())
 }
 
+/// Some declarations that are leaves, after this one in the order of customers, each with its leaf.
+pub async fn declared_after(
+    tx: &mut ReadTx,
+    store: StoreId,
+    after: (CustomerId, i64),
+    limit: i64,
+) -> Result<Vec<Declared>> {
+    tx.query(
+        "SELECT d.customer_id, d.sequence, d.allow, d.deny, d.declared_at, d.source, d.declared_by, d.channel_id,
+                d.locale, d.policy_sha256, d.leaf, d.salt, l.json
+         FROM consent_declaration d LEFT JOIN ledger_leaf l ON l.store_id = d.store_id AND l.leaf = d.leaf
+         WHERE d.store_id = $1 AND d.leaf IS NOT NULL
+           AND (d.customer_id > $2 OR d.customer_id = $2 AND d.sequence > $3)
+         ORDER BY d.customer_id, d.sequence LIMIT $4",
+    )
+    .bind(store)
+    .bind(after.0)
+    .bind(after.1)
+    .bind(limit)
+    .fetch_all()
+    .await
+}
+
 fn number(place: Place) -> i64 {
     i64::try_from(place.number).unwrap_or(i64::MAX)
 }
@@ -135,6 +158,31 @@ impl FromRow for Head {
             size: row.get("size")?,
             checkpoint: row.get("checkpoint")?,
             signed_at: row.get::<Timestamp>("signed_at")?,
+        })
+    }
+}
+
+/// Its words as they stand there: what cannot be right is told of, and not an error.
+impl FromRow for Declared {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let words = |column| {
+            row.get::<String>(column)
+                .map(|words| words.split_ascii_whitespace().map(str::to_owned).collect())
+        };
+        Ok(Self {
+            customer: row.get("customer_id")?,
+            sequence: row.get("sequence")?,
+            allow: words("allow")?,
+            deny: words("deny")?,
+            declared_at: row.get("declared_at")?,
+            source: row.get("source")?,
+            declared_by: row.get("declared_by")?,
+            channel_id: row.get("channel_id")?,
+            locale: row.get("locale")?,
+            policy_sha256: row.get("policy_sha256")?,
+            leaf: row.get("leaf")?,
+            salt: row.get::<Option<Vec<u8>>>("salt")?.unwrap_or_default(),
+            json: row.get::<Option<String>>("json")?,
         })
     }
 }

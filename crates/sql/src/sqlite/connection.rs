@@ -21,7 +21,9 @@ pub(super) fn writer(place: &Place) -> Result<Connection> {
     conn.execute_batch(
         // Few checkpoints: with the default of 1,000 pages a busy writer spends half its time on them.
         // The log is cut back to 128 MB after a checkpoint, should a long reader have let it grow.
+        // What is deleted is overwritten: whoever is erased must not stay in the file.
         "PRAGMA foreign_keys = ON;
+         PRAGMA secure_delete = ON;
          PRAGMA wal_autocheckpoint = 20000;
          PRAGMA journal_size_limit = 134217728;
          PRAGMA cache_size = -4096;",
