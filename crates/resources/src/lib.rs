@@ -74,6 +74,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0011_wishlists", include_str!("../schema/0011_wishlists.sql")),
     script("0012_segments", include_str!("../schema/0012_segments.sql")),
     script("0014_ledger", include_str!("../schema/0014_ledger.sql")),
+    script("0017_domains", include_str!("../schema/0017_domains.sql")),
 ];
 
 /// A script that both engines read alike.

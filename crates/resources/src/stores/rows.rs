@@ -32,6 +32,11 @@ pub const HELD: &[Held] = &[
              ORDER BY level, number LIMIT $2)",
     },
     Held {
+        table: "store_domain",
+        delete_some: "DELETE FROM store_domain WHERE store_id = $1 AND domain IN
+            (SELECT domain FROM store_domain WHERE store_id = $1 ORDER BY domain LIMIT $2)",
+    },
+    Held {
         table: "customer",
         delete_some: "DELETE FROM customer WHERE store_id = $1 AND customer_id IN
             (SELECT customer_id FROM customer WHERE store_id = $1 ORDER BY customer_id LIMIT $2)",
