@@ -12,8 +12,10 @@ mod seal;
 mod site;
 mod store;
 mod tokens;
+mod visitor;
 
 pub mod accounts;
+pub mod jwt;
 pub mod rate;
 pub mod signing;
 pub mod sites;
@@ -28,4 +30,5 @@ pub use self::{
     site::{Domain, NoDomain, Site},
     store::{Store, is_store_hash},
     tokens::Tokens,
+    visitor::Visitor,
 };

@@ -247,6 +247,32 @@ pub(crate) async fn accounts_of(tx: &mut ReadTx, store: StoreId) -> Result<Vec<H
         .await
 }
 
+/// The sealed client secret of a store's account, unless that was revoked.
+pub(crate) async fn sealed_secret(
+    tx: &mut ReadTx,
+    store: StoreId,
+    client_id: &str,
+) -> Result<Option<(AccountId, Vec<u8>)>> {
+    let kept: Option<Sealed> = tx
+        .query(
+            "SELECT account_id, client_secret FROM account
+             WHERE store_id = $1 AND client_id = $2 AND revoked_at = 0",
+        )
+        .bind(store)
+        .bind(client_id)
+        .fetch_optional()
+        .await?;
+    Ok(kept.map(|Sealed(account, secret)| (account, secret)))
+}
+
+struct Sealed(AccountId, Vec<u8>);
+
+impl FromRow for Sealed {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("account_id")?, row.get("client_secret")?))
+    }
+}
+
 /// Add an account.
 pub(crate) async fn insert_account(
     tx: &mut WriteTx,

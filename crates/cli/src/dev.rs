@@ -217,5 +217,5 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 /// The demo store's hash.
 const STORE: &str = "demo";
 
-/// Where its storefront is asked.
-const DOMAINS: [&str; 2] = ["localhost", "127.0.0.1"];
+/// Where its storefront is asked: wherever it says it answers, so that the login links which libraries make lead here.
+const DOMAINS: [&str; 3] = ["localhost", "127.0.0.1", "api.bigcommerce.com"];

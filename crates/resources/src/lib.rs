@@ -20,6 +20,7 @@ pub mod outbox;
 #[cfg(test)]
 mod plans;
 pub mod segments;
+pub mod sessions;
 pub mod settings;
 pub mod shopper_profiles;
 pub mod sign_in;
@@ -54,6 +55,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = sign_in::v2::routes(routes);
     let routes = groups::v2::routes(routes);
     let routes = stores::v2::routes(routes);
+    let routes = sessions::storefront::routes(routes);
     let routes = channels::own::routes(routes);
     let routes = instruments::own::routes(routes);
     customers::own::routes(routes)
@@ -75,6 +77,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0012_segments", include_str!("../schema/0012_segments.sql")),
     script("0014_ledger", include_str!("../schema/0014_ledger.sql")),
     script("0017_domains", include_str!("../schema/0017_domains.sql")),
+    script("0017_sessions", include_str!("../schema/0017_sessions.sql")),
 ];
 
 /// A script that both engines read alike.

@@ -115,6 +115,17 @@ pub const HELD: &[Held] = &[
             (SELECT subject FROM sign_in_attempt WHERE store_id = $1 ORDER BY subject LIMIT $2)",
     },
     Held {
+        table: "shopper_session",
+        delete_some: "DELETE FROM shopper_session WHERE store_id = $1 AND digest IN
+            (SELECT digest FROM shopper_session WHERE store_id = $1 ORDER BY digest LIMIT $2)",
+    },
+    Held {
+        table: "login_token",
+        delete_some: "DELETE FROM login_token WHERE store_id = $1 AND (account_id, digest) IN
+            (SELECT account_id, digest FROM login_token WHERE store_id = $1
+             ORDER BY account_id, digest LIMIT $2)",
+    },
+    Held {
         table: "form_value",
         delete_some: "DELETE FROM form_value WHERE store_id = $1 AND (session_id, field_id) IN
             (SELECT session_id, field_id FROM form_value WHERE store_id = $1

@@ -34,6 +34,7 @@ mod segments;
 mod settings;
 mod sign_in;
 mod snapshot;
+mod storefront;
 mod stores;
 mod subscribers;
 mod surface;
