@@ -33,9 +33,10 @@ LEFT_OUT = {
     "webhooks.v3": "hooks are not built yet",
     "consent.sf": "the storefront is not built yet",
     "customers.sf": "the storefront is not built yet",
-    "current_customer": "the storefront is not built yet",
-    "customer_login": "the storefront is not built yet",
 }
+
+# Documents of what is answered at a store's own domain alone, which the suite's stores have none of.
+STOREFRONTS = ("current_customer", "customer_login")
 
 # Cases of an operation: so many of the systematic ones of each mode (fit, unfit), and so many drawn with the seed.
 SYSTEMATIC, DRAWN, SEED = 60, 20, 1
@@ -409,7 +410,17 @@ def of_the_document(row, listed):
 
 
 def test_every_document_there_is_asked_or_left_out():
-    assert {file.stem for file in DIRECTORY.glob("*.yml")} == {*DOCUMENTS, *LEFT_OUT}
+    assert {file.stem for file in DIRECTORY.glob("*.yml")} == {*DOCUMENTS, *LEFT_OUT, *STOREFRONTS}
+
+
+@pytest.mark.parametrize("document", STOREFRONTS)
+def test_a_storefront_is_answered_at_a_domain_of_its_own(document):
+    schema = read(document)
+    for one in schema.get_all_operations():
+        operation = one.ok()
+        path = operation.path.replace("{", "").replace("}", "")
+        answer = session.request(operation.method.upper(), base_of(schema) + path)
+        assert (answer.status_code, answer.text) == (404, "There is no store at this domain"), operation.label
 
 
 @pytest.mark.parametrize("document", LEFT_OUT)

@@ -73,7 +73,7 @@ client_suites() {
         stage "clients/$suite on $engine"
         open_stores "$suite" "$database"
         begun=$(wc -l <"$server_log")
-        SUITE_DATABASE=$database suite "clients/$suite"
+        SUITE_DATABASE=$database SUITE_KEY_FILE=$work/clients.key suite "clients/$suite"
         driven "$suite" "$begun"
     done
     stage "clients/ledger on $engine"
@@ -97,7 +97,7 @@ client_suites() {
 driven() {
     sleep 0.2 # lines wait in memory for a hundredth of a second
     tail -n "+$(($2 + 1))" "$server_log" |
-        sed -n 's|.*"method":"\([A-Z]*\)","route":"\([^"]*\)","status":2.*|'"$1"'\t\1 \2|p' >>"$work/driven.tsv"
+        sed -n 's|.*"method":"\([A-Z]*\)","route":"\([^"]*\)","status":[23].*|'"$1"'\t\1 \2|p' >>"$work/driven.tsv"
 }
 
 # compare_driven: clients/driven.tsv, from which docs/compatibility.md is made, has to say what was just done.

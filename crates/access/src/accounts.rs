@@ -74,6 +74,36 @@ pub async fn client_ids(
     Ok(rows::client_ids(tx, store, ids).await?.into_iter().collect())
 }
 
+/// An app that signs what it says to this installation, and is answered under the same secret.
+///
+/// Without `Debug`: nothing prints the secret.
+pub struct KeyHolder {
+    /// Its account.
+    pub account: AccountId,
+    /// The public half of its credentials.
+    pub client_id: String,
+    /// What it signs with.
+    pub secret: String,
+}
+
+/// The app of a store with this client id, unless its account was revoked.
+pub async fn key_holder(
+    db: &Db,
+    seal: &Seal,
+    store: StoreId,
+    client_id: &str,
+) -> Result<Option<KeyHolder>> {
+    // Whoever writes a token says it, and PostgreSQL cannot be asked for U+0000.
+    if client_id.contains('\0') {
+        return Ok(None);
+    }
+    let find =
+        async |tx: &mut ReadTx| Ok::<_, Error>(rows::sealed_secret(tx, store, client_id).await?);
+    let Some((account, sealed)) = db.read(find).await? else { return Ok(None) };
+    let secret = seal.unseal(client_id, &sealed).map_err(Error::internal)?;
+    Ok(Some(KeyHolder { account, client_id: client_id.to_owned(), secret }))
+}
+
 /// Take an account's token back, for good. Every server knows within a second.
 pub async fn revoke(db: &Db, clock: &dyn Clock, client_id: &str) -> Result<()> {
     let now = clock.now();

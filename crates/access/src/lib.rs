@@ -1,7 +1,7 @@
 //! Who is calling, and what they may do: stores, API accounts, tokens, plans and their limits.
 //!
 //! Stores and accounts are written by operators alone (the command line), never by a request. What a
-//! request needs to know of them is held in memory, by the SHA-256 of the token.
+//! request needs to know of them is held in memory, by the SHA-256 of the token, or by the storefront's domain.
 
 mod account;
 mod caller;
@@ -9,12 +9,16 @@ mod plan;
 mod quirks;
 mod rows;
 mod seal;
+mod site;
 mod store;
 mod tokens;
+mod visitor;
 
 pub mod accounts;
+pub mod jwt;
 pub mod rate;
 pub mod signing;
+pub mod sites;
 pub mod stores;
 
 pub use self::{
@@ -23,6 +27,8 @@ pub use self::{
     plan::Plan,
     quirks::{Quirk, Quirks},
     seal::{Seal, SealError},
+    site::{Domain, NoDomain, Site},
     store::{Store, is_store_hash},
     tokens::Tokens,
+    visitor::Visitor,
 };

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use kernel::{AccountId, Clock, Timestamp};
+use kernel::{AccountId, Clock, StoreId, Timestamp};
 
 use crate::Plan;
 
@@ -69,6 +69,8 @@ pub struct Limiter(Arc<Mutex<State>>);
 struct State {
     windows: HashMap<AccountId, Window>,
     in_flight: HashMap<(AccountId, &'static str), u32>,
+    /// Those of all visitors of a store's storefronts together.
+    visits: HashMap<StoreId, Window>,
 }
 
 impl Limiter {
@@ -83,6 +85,15 @@ impl Limiter {
         let now = clock.now();
         let mut state = self.lock();
         state.windows.entry(account).or_insert(Window { opened_at: now, taken: 0 }).take(quota, now)
+    }
+
+    /// Take one request off what the storefronts of a store may be asked, [`MOST_VISITS`] in a window whatever the
+    /// store's plan: nobody knows who asks, and other stores are served beside it. `Err` when none is left.
+    pub fn visit(&self, store: StoreId, clock: &dyn Clock) -> Result<Allowance, Allowance> {
+        let now = clock.now();
+        let mut state = self.lock();
+        let window = state.visits.entry(store).or_insert(Window { opened_at: now, taken: 0 });
+        window.take(MOST_VISITS, now)
     }
 
     /// Begin a request of an operation that admits `most` at once; its place is free again when the
@@ -108,6 +119,9 @@ impl Limiter {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// How often the storefronts of one store may be asked in a window: 200 times a second.
+pub const MOST_VISITS: u32 = 6_000;
 
 /// A request that is running.
 #[derive(Debug)]

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use kernel::{AccountId, Grants, StoreId, Timestamp};
+use kernel::{AccountId, ChannelId, Grants, StoreId, Timestamp};
 use sql::{FromRow, ReadTx, Result, Row, WriteTx};
 
-use crate::{Account, Plan, Quirks, Store};
+use crate::{Account, Domain, Plan, Quirks, Site, Store};
 
 /// How often stores and accounts have been changed.
 pub(crate) async fn revision(tx: &mut ReadTx) -> Result<i64> {
@@ -172,6 +172,58 @@ pub(crate) async fn delete_store(tx: &mut WriteTx, store: StoreId) -> Result<()>
     Ok(())
 }
 
+/// Every storefront that is open.
+pub(crate) async fn live_sites(tx: &mut ReadTx) -> Result<Vec<Site>> {
+    tx.query(SITES).push("WHERE s.deleted_at = 0").fetch_all().await
+}
+
+/// The storefront that a domain leads to, if it is open.
+pub(crate) async fn live_site(tx: &mut ReadTx, domain: &str) -> Result<Option<Site>> {
+    tx.query(SITES)
+        .push("WHERE d.domain = $1 AND s.deleted_at = 0")
+        .bind(domain)
+        .fetch_optional()
+        .await
+}
+
+/// A store's storefronts, in the order of their domains.
+pub(crate) async fn sites_of(tx: &mut ReadTx, store: StoreId) -> Result<Vec<Site>> {
+    tx.query(SITES).push("WHERE d.store_id = $1 ORDER BY d.domain").bind(store).fetch_all().await
+}
+
+/// Give a domain to a store. Whether it was free.
+pub(crate) async fn insert_site(
+    tx: &mut WriteTx,
+    store: StoreId,
+    domain: &str,
+    channel: ChannelId,
+    at: Timestamp,
+) -> Result<bool> {
+    let added = tx
+        .query(
+            "INSERT INTO store_domain (store_id, domain, channel_id, added_at)
+             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        )
+        .bind(store)
+        .bind(domain)
+        .bind(channel)
+        .bind(at)
+        .execute()
+        .await?;
+    Ok(added == 1)
+}
+
+/// Take a domain from a store. Whether it had it.
+pub(crate) async fn delete_site(tx: &mut WriteTx, store: StoreId, domain: &str) -> Result<bool> {
+    let gone = tx
+        .query("DELETE FROM store_domain WHERE store_id = $1 AND domain = $2")
+        .bind(store)
+        .bind(domain)
+        .execute()
+        .await?;
+    Ok(gone == 1)
+}
+
 /// Every account that may call.
 pub(crate) async fn live_accounts(tx: &mut ReadTx) -> Result<Vec<Held>> {
     tx.query(ACCOUNTS).push("WHERE a.revoked_at = 0 AND s.deleted_at = 0").fetch_all().await
@@ -193,6 +245,32 @@ pub(crate) async fn accounts_of(tx: &mut ReadTx, store: StoreId) -> Result<Vec<H
         .bind(store)
         .fetch_all()
         .await
+}
+
+/// The sealed client secret of a store's account, unless that was revoked.
+pub(crate) async fn sealed_secret(
+    tx: &mut ReadTx,
+    store: StoreId,
+    client_id: &str,
+) -> Result<Option<(AccountId, Vec<u8>)>> {
+    let kept: Option<Sealed> = tx
+        .query(
+            "SELECT account_id, client_secret FROM account
+             WHERE store_id = $1 AND client_id = $2 AND revoked_at = 0",
+        )
+        .bind(store)
+        .bind(client_id)
+        .fetch_optional()
+        .await?;
+    Ok(kept.map(|Sealed(account, secret)| (account, secret)))
+}
+
+struct Sealed(AccountId, Vec<u8>);
+
+impl FromRow for Sealed {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("account_id")?, row.get("client_secret")?))
+    }
 }
 
 /// Add an account.
@@ -245,6 +323,11 @@ pub(crate) async fn delete_account(tx: &mut WriteTx, token_sha256: &[u8]) -> Res
 
 const STORES: &str = "SELECT store_id, hash, plan, quirks, created_at, deleted_at FROM store ";
 
+const SITES: &str = "
+    SELECT d.domain, d.channel_id, d.added_at, s.store_id, s.hash, s.plan, s.quirks, s.created_at,
+           s.deleted_at
+    FROM store_domain d JOIN store s ON s.store_id = d.store_id ";
+
 const ACCOUNTS: &str = "
     SELECT a.account_id, a.client_id, a.token_sha256, a.scopes, a.created_at AS account_created_at,
            a.revoked_at, s.store_id, s.hash, s.plan, s.quirks, s.created_at, s.deleted_at
@@ -272,6 +355,20 @@ impl FromRow for Held {
                 created_at: row.get("account_created_at")?,
                 revoked: revoked_at.0 != 0,
             },
+        })
+    }
+}
+
+impl FromRow for Site {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            domain: row
+                .get::<String>("domain")?
+                .parse::<Domain>()
+                .map_err(|_| sql::Error::column("domain", "no domain"))?,
+            store: Arc::new(Store::from_row(row)?),
+            channel: row.get("channel_id")?,
+            added_at: row.get("added_at")?,
         })
     }
 }

@@ -4,14 +4,15 @@ use arc_swap::ArcSwap;
 use kernel::Result;
 use sql::{Db, ReadTx};
 
-use crate::{Account, accounts::digest, rows};
+use crate::{Account, Domain, Site, accounts::digest, rows};
 
-/// Every live account, by the SHA-256 of its token: a request is admitted without asking the database.
+/// Every live account, by the SHA-256 of its token, and every storefront by its domain: a request is admitted
+/// without asking the database.
 ///
 /// What another process changes is noticed by [`Tokens::watch`]: every change to a store or an account
 /// counts up one number, which is read four times a second. When it cannot be read for a second, what is
 /// held is dropped and each request asks the database again, so that a revoked token is never admitted
-/// for longer than a second, by any server.
+/// for longer than a second, by any server. So it is with a domain that was taken from its store.
 pub struct Tokens {
     db: Db,
     known: ArcSwap<Known>,
@@ -21,6 +22,7 @@ pub struct Tokens {
 struct Known {
     revision: i64,
     accounts: HashMap<[u8; 32], Arc<Account>>,
+    sites: HashMap<Domain, Arc<Site>>,
 }
 
 impl Tokens {
@@ -43,6 +45,19 @@ impl Tokens {
             .read(async |tx| Ok::<_, kernel::Error>(rows::live_account(tx, &digest).await?))
             .await?;
         Ok(held.map(|held| Arc::new(held.account)))
+    }
+
+    /// The storefront of a domain. `None` when it is no store's.
+    pub async fn site(&self, domain: &Domain) -> Result<Option<Arc<Site>>> {
+        if let Some(site) = self.known.load().sites.get(domain) {
+            return Ok(Some(Arc::clone(site)));
+        }
+        // As above: it may have been given to a store just now.
+        let held = self
+            .db
+            .read(async |tx| Ok::<_, kernel::Error>(rows::live_site(tx, domain.as_str()).await?))
+            .await?;
+        Ok(held.map(Arc::new))
     }
 
     /// Read the accounts again if anything about stores or accounts has changed.
@@ -80,14 +95,18 @@ impl Tokens {
 
     async fn reload(&self) -> Result<()> {
         let read = async |tx: &mut ReadTx| {
-            Ok::<_, kernel::Error>((rows::revision(tx).await?, rows::live_accounts(tx).await?))
+            let revision = rows::revision(tx).await?;
+            let accounts = rows::live_accounts(tx).await?;
+            Ok::<_, kernel::Error>((revision, accounts, rows::live_sites(tx).await?))
         };
-        let (revision, held) = self.db.scan(read).await?;
+        let (revision, held, sites) = self.db.scan(read).await?;
         let by_digest = held.into_iter().filter_map(|held| {
             let digest = held.token_sha256.try_into().ok()?;
             Some((digest, Arc::new(held.account)))
         });
-        self.known.store(Arc::new(Known { revision, accounts: by_digest.collect() }));
+        let accounts = by_digest.collect();
+        let sites = sites.into_iter().map(|site| (site.domain.clone(), Arc::new(site))).collect();
+        self.known.store(Arc::new(Known { revision, accounts, sites }));
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use access::{Credentials, Plan, Seal, accounts};
-use kernel::{Error, Grants, SystemChance, SystemClock};
+use kernel::{ChannelId, Error, Grants, SystemChance, SystemClock};
 use rest::{App, Settings};
 use server::Listener;
 use sql::Db;
@@ -111,6 +111,14 @@ async fn furnish(db: &Db, seal: &Seal, options: &DevOptions) -> Outcome<Credenti
         Err(Error::Taken { .. }) => false,
         Err(error) => return Err(error.into()),
     };
+    for domain in DOMAINS {
+        let domain = domain.parse()?;
+        let (channel, clock) = (ChannelId(1), SystemClock);
+        match resources::stores::ops::add_domain(db, &clock, STORE, &domain, channel).await {
+            Ok(()) | Err(Error::Taken { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
     let all = Grants::from_names(Grants::NAMES).map_err(ToOwned::to_owned)?;
     // A token that is named again belongs to an account of an earlier run, which makes room.
     if let Some(token) = &options.token {
@@ -208,3 +216,6 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 
 /// The demo store's hash.
 const STORE: &str = "demo";
+
+/// Where its storefront is asked: wherever it says it answers, so that the login links which libraries make lead here.
+const DOMAINS: [&str; 3] = ["localhost", "127.0.0.1", "api.bigcommerce.com"];

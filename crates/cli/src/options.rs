@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use access::Plan;
+use access::{Domain, Plan};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::log;
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Serve(ServeOptions),
     /// Start at once with a demo store, 50 customers and a printed token
     Dev(DevOptions),
-    /// Make, list and delete stores, and choose their quirks
+    /// Make, list and delete stores, and choose their domains and quirks
     #[command(subcommand)]
     Store(StoreCommand),
     /// Make, list and revoke API accounts
@@ -85,6 +85,9 @@ pub(crate) struct ServeOptions {
     /// The longest request body, in bytes
     #[arg(long, env = "CUSTODIA_BODY_LIMIT", default_value_t = 1 << 20, value_name = "BYTES")]
     pub(crate) body_limit: usize,
+    /// Requests come through a proxy that adds to X-Forwarded-For where they came from
+    #[arg(long, env = "CUSTODIA_BEHIND_PROXY")]
+    pub(crate) behind_proxy: bool,
 }
 
 #[derive(Args)]
@@ -135,6 +138,35 @@ pub(crate) enum StoreCommand {
         hash: String,
         /// `faithful` for those the real service has, or NAME=on, NAME=off
         change: Option<String>,
+    },
+    /// Choose by which domains shoppers find a store
+    #[command(subcommand)]
+    Domain(DomainCommand),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DomainCommand {
+    /// Give a domain to a store; its storefront's requests are answered there
+    Add {
+        /// The store's name
+        hash: String,
+        /// A host's name, without a port; no two stores have the same
+        domain: Domain,
+        /// The store's channel that the storefront belongs to
+        #[arg(long, env = "CUSTODIA_CHANNEL", default_value_t = 1, value_name = "NUMBER")]
+        channel: i64,
+    },
+    /// Take a domain from a store
+    Remove {
+        /// The store's name
+        hash: String,
+        /// The domain
+        domain: Domain,
+    },
+    /// List a store's domains, with their channels
+    List {
+        /// The store's name
+        hash: String,
     },
 }
 

@@ -1,12 +1,12 @@
 //! `custodia store`
 
-use access::{Quirk, Quirks, stores};
-use kernel::{Error, SystemChance, SystemClock};
+use access::{Domain, Quirk, Quirks, sites, stores};
+use kernel::{ChannelId, Error, SystemChance, SystemClock};
 use sql::Db;
 
 use crate::{
     Outcome, open,
-    options::{Shared, StoreCommand},
+    options::{DomainCommand, Shared, StoreCommand},
 };
 
 pub(crate) async fn run(shared: &Shared, command: StoreCommand) -> Outcome {
@@ -25,6 +25,7 @@ pub(crate) async fn run(shared: &Shared, command: StoreCommand) -> Outcome {
             println!("deleted store {hash}");
         }
         StoreCommand::Quirks { hash, change } => quirks(&db, &hash, change.as_deref()).await?,
+        StoreCommand::Domain(command) => domain(&db, command).await?,
     }
     Ok(db.close().await?)
 }
@@ -56,6 +57,43 @@ async fn quirks(db: &Db, hash: &str, change: Option<&str>) -> Outcome {
         println!("{}={}", quirk.name(), if quirks.has(quirk) { "on" } else { "off" });
     }
     Ok(())
+}
+
+async fn domain(db: &Db, command: DomainCommand) -> Outcome {
+    match command {
+        DomainCommand::Add { hash, domain, channel } => {
+            let channel = ChannelId(channel);
+            let added =
+                resources::stores::ops::add_domain(db, &SystemClock, &hash, &domain, channel).await;
+            added.map_err(|error| of_domain(error, &hash, &domain))?;
+            println!("{domain} leads to store {hash}, channel {}", channel.0);
+        }
+        DomainCommand::Remove { hash, domain } => {
+            let removed = sites::remove(db, &hash, &domain).await;
+            removed.map_err(|error| of_domain(error, &hash, &domain))?;
+            println!("{domain} leads to no store");
+        }
+        DomainCommand::List { hash } => {
+            let sites = sites::list(db, &hash).await.map_err(|error| in_words(error, &hash))?;
+            for site in sites {
+                println!("{}\t{}\t{}", site.domain, site.channel.0, site.added_at.to_rfc3339());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn of_domain(
+    error: Error,
+    hash: &str,
+    domain: &Domain,
+) -> Box<dyn std::error::Error + Send + Sync> {
+    match error {
+        Error::Taken { .. } => format!("a store has the domain {domain} already").into(),
+        Error::NotFound("store") => format!("there is no store {hash}").into(),
+        Error::NotFound(what) => format!("store {hash} has no such {what}").into(),
+        error => error.into(),
+    }
 }
 
 /// The domain's refusals in words for an operator.

@@ -21,6 +21,7 @@ pub mod outbox;
 mod plans;
 pub mod policies;
 pub mod segments;
+pub mod sessions;
 pub mod settings;
 pub mod shopper_profiles;
 pub mod sign_in;
@@ -58,6 +59,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = sign_in::v2::routes(routes);
     let routes = groups::v2::routes(routes);
     let routes = stores::v2::routes(routes);
+    let routes = sessions::storefront::routes(routes);
     let routes = channels::own::routes(routes);
     let routes = instruments::own::routes(routes);
     customers::own::routes(routes)
@@ -80,6 +82,8 @@ pub const SCHEMA: &[Migration] = &[
     script("0013_meetings", include_str!("../schema/0013_meetings.sql")),
     script("0014_ledger", include_str!("../schema/0014_ledger.sql")),
     script("0015_policies", include_str!("../schema/0015_policies.sql")),
+    script("0016_domains", include_str!("../schema/0016_domains.sql")),
+    script("0017_sessions", include_str!("../schema/0017_sessions.sql")),
 ];
 
 /// A script that both engines read alike.

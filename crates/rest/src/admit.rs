@@ -3,12 +3,12 @@
 //! In: the route is known; then token (401), store (403), scope (403), limits (429), what the headers say of
 //! the body (406, 415); then the handler. Out: the headers that every answer has, and one line of log with
 //! the route's pattern, also for a request whose caller did not wait. This is the only place that makes a
-//! [`Caller`].
+//! [`Caller`], and a [`Visitor`]: at a storefront there is no token, and the domain names the store.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use access::{
-    Account, RequestId,
+    Account, Domain, RequestId, Visitor,
     rate::{Allowance, InFlight},
 };
 use axum::{
@@ -21,7 +21,7 @@ use futures_util::FutureExt as _;
 use kernel::{Error, Scope};
 
 use crate::{
-    App, Caller, Cause, Operation, Plain, Version,
+    App, Caller, Cause, Operation, Plain, Version, storefront,
     v2::{self, Failure as V2Failure},
     v3::{self, Failure as V3Failure},
 };
@@ -115,6 +115,13 @@ async fn check(
     id: RequestId,
     passed: &mut Passed,
 ) -> Result<(), Response> {
+    if operation.version == Version::Storefront {
+        let peer = request.extensions().get::<Peer>().copied();
+        let visited = visit(app, request.headers(), request.uri(), peer, id).await;
+        let visitor = visited.map_err(storefront::Failure::into_response)?;
+        request.extensions_mut().insert(visitor);
+        return Ok(());
+    }
     if operation.scope == Scope::Public {
         return Ok(());
     }
@@ -143,6 +150,57 @@ async fn check(
     }
     request.extensions_mut().insert(Caller::new(account, id));
     Ok(())
+}
+
+/// The address that a connection comes from; an extension of every request that came by one.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// Who visits which storefront: the domain first (404), then how many do (429), then whether a page of another site
+/// has their browser ask (403).
+async fn visit(
+    app: &App,
+    headers: &HeaderMap,
+    uri: &Uri,
+    peer: Option<Peer>,
+    id: RequestId,
+) -> storefront::Reply<Visitor> {
+    const NOBODY: Plain = Plain(StatusCode::NOT_FOUND, "There is no store at this domain");
+    let host = authority(headers, uri).ok_or(NOBODY)?;
+    let domain = Domain::of_host(host).ok_or(NOBODY)?;
+    let site = app.tokens.site(&domain).await?.ok_or(NOBODY)?;
+    let taken = app.limiter.visit(site.store.id, &*app.clock);
+    taken.map_err(|spent| storefront::Failure::too_many(spent.retry_after_seconds()))?;
+    let is_foreign = |origin: &HeaderValue| {
+        let origin = origin.to_str().unwrap_or_default();
+        let theirs = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        theirs.is_none_or(|theirs| !theirs.eq_ignore_ascii_case(host))
+    };
+    if headers.get_all(header::ORIGIN).iter().any(is_foreign) {
+        return Err(Plain(StatusCode::FORBIDDEN, "Only this storefront's own pages may ask").into());
+    }
+    Ok(Visitor::new(site, address(app, headers, peer), id))
+}
+
+/// The host that is asked, with its port where that was said. One that is named twice is none.
+fn authority<'r>(headers: &'r HeaderMap, uri: &'r Uri) -> Option<&'r str> {
+    if let Some(authority) = uri.authority() {
+        return Some(authority.as_str());
+    }
+    let mut hosts = headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok(),
+        _ => None,
+    }
+}
+
+/// Where a request comes from: what the proxy before this server adds to the header, or the connection's other end.
+fn address(app: &App, headers: &HeaderMap, peer: Option<Peer>) -> Option<IpAddr> {
+    if app.settings.behind_proxy {
+        let added = headers.get_all("x-forwarded-for").iter().next_back()?;
+        return added.to_str().ok()?.rsplit(',').next()?.trim().parse().ok();
+    }
+    peer.map(|Peer(address)| address)
 }
 
 /// Who calls: the token first, then whether it belongs to the store in the path.
@@ -209,6 +267,7 @@ impl Version {
         match self {
             Self::V2 => V2Failure::new(status, reason).into_response(),
             Self::V3 | Self::Own | Self::Root => V3Failure::new(status, reason).into_response(),
+            Self::Storefront => Plain(status, reason).into_response(),
         }
     }
 
@@ -217,6 +276,7 @@ impl Version {
         match self {
             Self::V2 => v2::Failure::from(error).into_response(),
             Self::V3 | Self::Own | Self::Root => v3::Failure::from(error).into_response(),
+            Self::Storefront => storefront::Failure::from(error).into_response(),
         }
     }
 }
@@ -236,6 +296,11 @@ fn finish(version: Version, request_id: &str, passed: &Passed, headers: &mut Hea
         headers.insert(RESET, reset);
         headers.insert(QUOTA, quota);
         headers.insert(WINDOW, HeaderValue::from_static("30000"));
+    }
+    if version == Version::Storefront {
+        // What is said is one shopper's own, and a path may hold what signs them in.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
     let digits = HeaderValue::from_str(request_id).expect("hexadecimal digits make a header");
     headers.insert(REQUEST_ID, digits);

@@ -45,6 +45,9 @@ pub struct Settings {
     pub body_limit: usize,
     /// How long a request's body may take to arrive.
     pub body_patience: Duration,
+    /// Whether requests come through a proxy that adds to `X-Forwarded-For` where they came from; else that header is
+    /// not looked at.
+    pub behind_proxy: bool,
 }
 
 impl Default for Settings {
@@ -53,6 +56,7 @@ impl Default for Settings {
             public_url: "https://api.bigcommerce.com".to_owned(),
             body_limit: 1 << 20,
             body_patience: Duration::from_secs(30),
+            behind_proxy: false,
         }
     }
 }

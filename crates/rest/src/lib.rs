@@ -10,8 +10,10 @@ mod query;
 mod routes;
 mod undone;
 
+pub mod cookies;
 pub mod json;
 pub mod labour;
+pub mod storefront;
 pub mod turns;
 pub mod v2;
 pub mod v3;
@@ -19,6 +21,7 @@ pub mod v3;
 pub use access::{Caller, Quirk};
 
 pub use self::{
+    admit::Peer,
     answer::{Cause, NoContent, Plain},
     app::{App, Parts, Settings},
     labour::Labour,

@@ -18,6 +18,8 @@ pub enum Version {
     V3,
     /// `/stores/{store_hash}/custodia`: ours, in V3's words.
     Own,
+    /// `/`, at a domain of the store's own: for shoppers, without a token.
+    Storefront,
     /// `/`: what belongs to no store.
     Root,
 }
@@ -70,6 +72,12 @@ impl Routes {
     #[must_use]
     pub fn v3(self) -> Self {
         self.version(Version::V3)
+    }
+
+    /// What follows is asked by shoppers, at the store's own domain.
+    #[must_use]
+    pub fn storefront(self) -> Self {
+        self.version(Version::Storefront)
     }
 
     /// Answer `GET`, and `HEAD` without the body.
@@ -162,7 +170,7 @@ impl Version {
             Self::V2 => "/stores/{store_hash}/v2",
             Self::V3 => "/stores/{store_hash}/v3",
             Self::Own => "/stores/{store_hash}/custodia",
-            Self::Root => "",
+            Self::Storefront | Self::Root => "",
         }
     }
 }

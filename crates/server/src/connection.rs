@@ -13,6 +13,7 @@ use std::{
 use axum::http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use rest::Peer;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     sync::watch,
@@ -31,6 +32,7 @@ use crate::Answer;
 pub(crate) async fn converse<S>(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     service: S,
+    peer: Peer,
     idle: Duration,
     mut stop: watch::Receiver<bool>,
 ) where
@@ -40,8 +42,9 @@ pub(crate) async fn converse<S>(
     let pulse = Arc::new(Pulse::default());
     let (written, begun) = (Arc::clone(&pulse), Arc::clone(&pulse));
     let stream = InspectWriter::new(stream, move |_: &[u8]| written.beat());
-    let answer = service_fn(move |request| {
+    let answer = service_fn(move |mut request: Request<Incoming>| {
         begun.begin();
+        request.extensions_mut().insert(peer);
         let answer = service.clone().call(request);
         let ended = Arc::clone(&begun);
         async move {
@@ -128,6 +131,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use axum::body::Body;
     use http_body_util::Either;
     use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
@@ -143,7 +148,7 @@ mod tests {
         let (ours, theirs) = duplex(4096);
         let (never, stop) = watch::channel(false);
         (ours, async move {
-            converse(theirs, service, IDLE, stop).await;
+            converse(theirs, service, Peer(Ipv4Addr::LOCALHOST.into()), IDLE, stop).await;
             drop(never);
         })
     }

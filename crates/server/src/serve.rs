@@ -2,7 +2,7 @@
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use rest::App;
+use rest::{App, Peer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -70,18 +70,18 @@ pub async fn serve(
         let socket = TcpListener::from_std(listener.socket)?;
         let mut stop = std::pin::pin!(stop);
         loop {
-            let stream = tokio::select! {
+            let (stream, peer) = tokio::select! {
                 () = stop.as_mut() => break,
                 Some(_) = connections.join_next() => continue,
-                stream = accept(&socket), if connections.len() < bounds.connections => stream,
+                accepted = accept(&socket), if connections.len() < bounds.connections => accepted,
             };
             let (service, tls, stopped) = (service.clone(), tls.clone(), stopped.clone());
             connections.spawn(async move {
                 match tls {
-                    None => converse(stream, service, bounds.idle, stopped).await,
+                    None => converse(stream, service, peer, bounds.idle, stopped).await,
                     Some(tls) => {
                         if let Some(stream) = shake_hands(&tls, stream, stopped.clone()).await {
-                            converse(stream, service, bounds.idle, stopped).await;
+                            converse(stream, service, peer, bounds.idle, stopped).await;
                         }
                     }
                 }
@@ -96,14 +96,14 @@ pub async fn serve(
     app.db.close().await.map_err(io::Error::other)
 }
 
-/// The next connection.
-async fn accept(socket: &TcpListener) -> TcpStream {
+/// The next connection, and where it comes from.
+async fn accept(socket: &TcpListener) -> (TcpStream, Peer) {
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, from)) => {
                 // An answer is written as a whole: waiting for more to send would only delay it.
                 let _ = stream.set_nodelay(true);
-                return stream;
+                return (stream, Peer(from.ip()));
             }
             // The connection went away before it was taken.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}

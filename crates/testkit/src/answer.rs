@@ -78,6 +78,8 @@ impl Answer {
         let is_id = |segment: &str| {
             segment.bytes().all(|byte| byte.is_ascii_digit())
                 || segment.parse::<kernel::Uuid>().is_ok()
+                // A signed token, which some path has in it.
+                || segment.split('.').count() == 3
         };
         let word = |segment: &str| {
             if is_id(segment) { "ID".to_owned() } else { segment.to_owned() }

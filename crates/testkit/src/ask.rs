@@ -3,6 +3,7 @@ use axum::{
     http::{Method, Request, request::Builder},
 };
 use http_body_util::BodyExt as _;
+use rest::Peer;
 use serde_json::Value;
 
 use crate::{Answer, Service};
@@ -36,6 +37,16 @@ impl Ask {
     /// As one of the actors; the empty name sends no token.
     pub fn token(self, token: &str) -> Self {
         if token.is_empty() { self } else { self.header("X-Auth-Token", token) }
+    }
+
+    /// From this address, as if by a connection from there.
+    ///
+    /// # Panics
+    ///
+    /// For what is no address.
+    pub fn from(mut self, address: &str) -> Self {
+        self.builder = self.builder.extension(Peer(address.parse().expect("an address")));
+        self
     }
 
     /// With one more header.

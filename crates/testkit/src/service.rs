@@ -9,7 +9,7 @@ use axum::{
     body::Body,
     http::{Request, Response},
 };
-use kernel::{Grants, SeededChance, SetClock, Timestamp};
+use kernel::{ChannelId, Grants, SeededChance, SetClock, Timestamp};
 use resources::stores::ops as stores;
 use rest::{App, Settings};
 use serde_json::Value;
@@ -120,6 +120,24 @@ impl Service {
         .expect("an account");
         self.app().tokens.refresh().await.expect("the accounts are read");
         credentials.client_id
+    }
+
+    /// Let shoppers find a store at this domain, on this channel.
+    pub async fn open_shop(&self, store: &str, domain: &str, channel: i64) {
+        let domain = domain.parse().expect("a domain");
+        let channel = ChannelId(channel);
+        stores::add_domain(&self.0.app.db, &*self.0.clock, store, &domain, channel)
+            .await
+            .expect("a free domain");
+        self.app().tokens.refresh().await.expect("the domains are read");
+    }
+
+    /// The client secret of an account.
+    pub async fn secret(&self, store: &str, client_id: &str) -> String {
+        let Inside { app, .. } = &*self.0;
+        let store = access::stores::find(&app.db, store).await.expect("a store");
+        let holder = accounts::key_holder(&app.db, &app.seal, store.id, client_id).await;
+        holder.expect("the database answers").expect("an account").secret
     }
 
     /// Make a store with a plan, and in it an account that may change customers, of the store's name.

@@ -99,6 +99,38 @@ on_each_engine! {
         failed(&mut place.custodia(&["store", "quirks", "acme", "nonsense"]));
     }
 
+    fn a_domain_is_one_stores_and_can_be_taken_from_it(place: Place) {
+        for hash in ["acme", "zenith"] {
+            place.run(&["store", "create", hash]);
+        }
+        let printed = place.run(&["store", "domain", "add", "acme", "Shop.Example"]);
+        assert_eq!(printed, "shop.example leads to store acme, channel 1\n");
+        place.run(&["store", "domain", "add", "acme", "another.example"]);
+        let listed = place.run(&["store", "domain", "list", "acme"]);
+        let shown: Vec<_> = listed.lines().map(|line| line.rsplit_once('\t').unwrap().0).collect();
+        assert_eq!(shown, ["another.example\t1", "shop.example\t1"]);
+
+        let refused = |arguments: &[&str], words: &str| {
+            let reason = failed(&mut place.custodia(&[&["store", "domain"], arguments].concat()));
+            assert!(reason.contains(words), "{reason}");
+        };
+        for hash in ["acme", "zenith"] {
+            refused(&["add", hash, "shop.example"], "a store has the domain shop.example already");
+        }
+        refused(&["add", "nobody", "a.example"], "there is no store nobody");
+        refused(&["add", "acme", "a.example", "--channel", "7"], "store acme has no such channel");
+        refused(&["add", "acme", "shop.example:443"], "without a port");
+        refused(&["remove", "zenith", "shop.example"], "store zenith has no such domain");
+        refused(&["list", "nobody"], "there is no store nobody");
+
+        place.run(&["store", "domain", "remove", "acme", "SHOP.example"]);
+        place.run(&["store", "domain", "add", "zenith", "shop.example"]);
+        // A store that goes leaves its domains to others.
+        place.run(&["store", "delete", "zenith"]);
+        assert_eq!(place.database().number("SELECT COUNT(*) FROM store_domain"), 1);
+        place.run(&["store", "domain", "add", "acme", "shop.example"]);
+    }
+
     fn json_is_exactly_one_object_of_three_members(place: Place) {
         place.run(&["store", "create", "acme"]);
         let arguments = ["account", "create", "--store", "acme", "--scope", "store_v2_customers"];

@@ -33,6 +33,12 @@ impl Change {
         Self { action: "customer.deleted", subject: id.0, fields: String::new() }
     }
 
+    /// A customer was signed in at a storefront.
+    #[must_use]
+    pub fn customer_signed_in(id: CustomerId) -> Self {
+        Self { action: "customer.signed_in", subject: id.0, fields: String::new() }
+    }
+
     /// A form field was defined, or its definition changed.
     #[must_use]
     pub fn form_field_defined(id: FormFieldId) -> Self {

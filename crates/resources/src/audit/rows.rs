@@ -1,4 +1,5 @@
-use kernel::Timestamp;
+use access::RequestId;
+use kernel::{AccountId, StoreId, Timestamp};
 use rest::Caller;
 use sql::{Result, WriteTx};
 
@@ -12,14 +13,27 @@ pub async fn record(
     change: &Change,
     at: Timestamp,
 ) -> Result<()> {
+    record_of(tx, caller.store, caller.account, caller.request, audit_id, change, at).await
+}
+
+/// The same, for an account on whose word somebody else asks.
+pub async fn record_of(
+    tx: &mut WriteTx,
+    store: StoreId,
+    author: AccountId,
+    request: RequestId,
+    audit_id: i64,
+    change: &Change,
+    at: Timestamp,
+) -> Result<()> {
     tx.query(
         "INSERT INTO audit (store_id, audit_id, account_id, request_id, action, subject, fields, at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
-    .bind(caller.store)
+    .bind(store)
     .bind(audit_id)
-    .bind(caller.account)
-    .bind(caller.request.digits())
+    .bind(author)
+    .bind(request.digits())
     .bind(change.action)
     .bind(change.subject)
     .bind(change.fields.as_str())

@@ -7,4 +7,5 @@ pub mod model;
 pub mod ops;
 pub mod own;
 pub mod rows;
+mod shape;
 pub mod v3;

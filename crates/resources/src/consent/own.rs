@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{
     model::{Categories, Declaration, Declared, Draft, PolicyName},
     ops,
-    v3::{declared, names},
+    shape::{declared, names},
 };
 
 pub fn routes(routes: Routes) -> Routes {

@@ -4,15 +4,14 @@ use axum::{Extension, extract::State};
 use kernel::{CustomerId, Scope};
 use rest::{
     App, Caller, Quirk, Routes,
-    json::{self, Read},
-    v3::{Body, Fields, Ids, Json, NoParams, Reply},
+    v3::{Body, Ids, Json, NoParams, Reply},
 };
-use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde::Serialize;
 
 use super::{
-    model::{Categories, Category, Consent, Declaration},
+    model::{Categories, Consent, Declaration},
     ops,
+    shape::{declared, names},
 };
 
 pub fn routes(routes: Routes) -> Routes {
@@ -46,19 +45,6 @@ async fn put(
     Ok(Json(Consent { declaration, declared_at: declared.declared_at }.into()))
 }
 
-/// The two lists of a `PUT`, both of which must be there.
-pub(super) fn declared(fields: &mut Fields<'_>) -> (Categories, Categories) {
-    (fields.required("allow", categories), fields.required("deny", categories))
-}
-
-fn categories(value: &Value) -> Read<Categories> {
-    let names = json::list(|name| {
-        let known = json::text(name)?.parse::<Category>();
-        known.map_err(|_| "error.expected.validenumvalue".into())
-    });
-    Ok(names(value)?.into_iter().collect())
-}
-
 #[derive(Serialize)]
 struct ConsentBody {
     #[serde(serialize_with = "names")]
@@ -76,12 +62,4 @@ impl From<Consent> for ConsentBody {
             updated_at: consent.declared_at.to_rfc3339(),
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-pub(super) fn names<S: Serializer>(
-    categories: &Categories,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(categories.iter().map(Category::name))
 }

@@ -20,7 +20,7 @@ use crate::{
         model::{Answer, Difference, Entry, Owner, Said},
         within as form_fields,
     },
-    instruments, memberships, metafields, shopper_profiles, wishlists,
+    instruments, memberships, metafields, sessions, shopper_profiles, wishlists,
 };
 
 /// What a request says of a customer and of what belongs to it.
@@ -177,6 +177,7 @@ pub async fn forget(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Res
     metafields::rows::delete_of_customers(tx, store, ids).await?;
     addresses::within::forget_customers(tx, store, ids).await?;
     instruments::rows::delete_of(tx, store, ids).await?;
+    sessions::rows::delete_of(tx, store, ids).await?;
     wishlists::within::forget_customers(tx, store, ids).await?;
     shopper_profiles::within::forget_customers(tx, store, ids).await
 }

@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
-use access::{Plan, Store, stores};
-use kernel::{Chance, ChannelId, Clock, Result};
+use access::{Domain, Plan, Store, sites, stores};
+use kernel::{Chance, ChannelId, Clock, Error, Result};
 use sql::Db;
 
 use super::rows;
@@ -29,6 +29,22 @@ pub async fn create(
         counters::rows::take(tx, store.id, Counter::Channel, 1).await?;
         channels::rows::insert(tx, store.id, &Channel::new(ChannelId(1), now)).await?;
         Ok(store)
+    })
+    .await
+}
+
+/// Let shoppers find a store by a domain, on one of its channels. `Taken` when a store has the domain already.
+pub async fn add_domain(
+    db: &Db,
+    clock: &dyn Clock,
+    hash: &str,
+    domain: &Domain,
+    channel: ChannelId,
+) -> Result<()> {
+    db.write(async |tx| {
+        let (store, now) = sites::hold(tx, clock, hash).await?;
+        channels::rows::find(tx, store, channel).await?.ok_or(Error::NotFound("channel"))?;
+        sites::add(tx, store, domain, channel, now).await
     })
     .await
 }

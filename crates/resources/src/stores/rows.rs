@@ -32,6 +32,11 @@ pub const HELD: &[Held] = &[
              ORDER BY level, number LIMIT $2)",
     },
     Held {
+        table: "store_domain",
+        delete_some: "DELETE FROM store_domain WHERE store_id = $1 AND domain IN
+            (SELECT domain FROM store_domain WHERE store_id = $1 ORDER BY domain LIMIT $2)",
+    },
+    Held {
         table: "customer",
         delete_some: "DELETE FROM customer WHERE store_id = $1 AND customer_id IN
             (SELECT customer_id FROM customer WHERE store_id = $1 ORDER BY customer_id LIMIT $2)",
@@ -119,6 +124,17 @@ pub const HELD: &[Held] = &[
         table: "sign_in_attempt",
         delete_some: "DELETE FROM sign_in_attempt WHERE store_id = $1 AND subject IN
             (SELECT subject FROM sign_in_attempt WHERE store_id = $1 ORDER BY subject LIMIT $2)",
+    },
+    Held {
+        table: "shopper_session",
+        delete_some: "DELETE FROM shopper_session WHERE store_id = $1 AND digest IN
+            (SELECT digest FROM shopper_session WHERE store_id = $1 ORDER BY digest LIMIT $2)",
+    },
+    Held {
+        table: "login_token",
+        delete_some: "DELETE FROM login_token WHERE store_id = $1 AND (account_id, digest) IN
+            (SELECT account_id, digest FROM login_token WHERE store_id = $1
+             ORDER BY account_id, digest LIMIT $2)",
     },
     Held {
         table: "form_value",

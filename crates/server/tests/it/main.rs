@@ -37,6 +37,7 @@ mod segments;
 mod settings;
 mod sign_in;
 mod snapshot;
+mod storefront;
 mod stores;
 mod subscribers;
 mod surface;
