@@ -84,6 +84,8 @@ pub struct KeyHolder {
     pub client_id: String,
     /// What it signs with.
     pub secret: String,
+    /// What it may do.
+    pub grants: Grants,
 }
 
 /// The app of a store with this client id, unless its account was revoked.
@@ -99,9 +101,9 @@ pub async fn key_holder(
     }
     let find =
         async |tx: &mut ReadTx| Ok::<_, Error>(rows::sealed_secret(tx, store, client_id).await?);
-    let Some((account, sealed)) = db.read(find).await? else { return Ok(None) };
+    let Some((account, sealed, grants)) = db.read(find).await? else { return Ok(None) };
     let secret = seal.unseal(client_id, &sealed).map_err(Error::internal)?;
-    Ok(Some(KeyHolder { account, client_id: client_id.to_owned(), secret }))
+    Ok(Some(KeyHolder { account, client_id: client_id.to_owned(), secret, grants }))
 }
 
 /// Take an account's token back, for good. Every server knows within a second.

@@ -252,24 +252,31 @@ pub(crate) async fn sealed_secret(
     tx: &mut ReadTx,
     store: StoreId,
     client_id: &str,
-) -> Result<Option<(AccountId, Vec<u8>)>> {
+) -> Result<Option<(AccountId, Vec<u8>, Grants)>> {
     let kept: Option<Sealed> = tx
         .query(
-            "SELECT account_id, client_secret FROM account
+            "SELECT account_id, client_secret, scopes FROM account
              WHERE store_id = $1 AND client_id = $2 AND revoked_at = 0",
         )
         .bind(store)
         .bind(client_id)
         .fetch_optional()
         .await?;
-    Ok(kept.map(|Sealed(account, secret)| (account, secret)))
+    Ok(kept.map(|Sealed(account, secret, grants)| (account, secret, grants)))
 }
 
-struct Sealed(AccountId, Vec<u8>);
+/// The scopes of an account's row.
+fn grants(row: &Row<'_>) -> Result<Grants> {
+    let scopes: String = row.get("scopes")?;
+    Grants::from_names(scopes.split_whitespace())
+        .map_err(|_| sql::Error::column("scopes", "no such scope"))
+}
+
+struct Sealed(AccountId, Vec<u8>, Grants);
 
 impl FromRow for Sealed {
     fn from_row(row: &Row<'_>) -> Result<Self> {
-        Ok(Self(row.get("account_id")?, row.get("client_secret")?))
+        Ok(Self(row.get("account_id")?, row.get("client_secret")?, grants(row)?))
     }
 }
 
@@ -341,9 +348,7 @@ pub(crate) struct Held {
 
 impl FromRow for Held {
     fn from_row(row: &Row<'_>) -> Result<Self> {
-        let scopes: String = row.get("scopes")?;
-        let grants = Grants::from_names(scopes.split_whitespace())
-            .map_err(|_| sql::Error::column("scopes", "no such scope"))?;
+        let grants = grants(row)?;
         let revoked_at: Timestamp = row.get("revoked_at")?;
         Ok(Self {
             token_sha256: row.get("token_sha256")?,

@@ -49,10 +49,14 @@ async fn add(
     now: Timestamp,
     number: i64,
 ) -> Result<bool> {
-    let (mut name, mut seed) = ([0; 4], [0; 32]);
-    chance.fill(&mut name);
+    let (mut drawn, mut seed) = ([0; 4], [0; 32]);
+    chance.fill(&mut drawn);
     chance.fill(&mut seed);
-    let key = SigningKey::new(&format!("custodia/{}", hex(&name)), &seed)
+    // All keys of an installation have one name, which the trees that they sign are known by.
+    let older = public(db).await?.into_iter().next();
+    let name =
+        older.map_or_else(|| format!("custodia/{}", hex(&drawn)), |key| key.name().to_owned());
+    let key = SigningKey::new(&name, &seed)
         .ok_or_else(|| Error::internal("a name of letters and digits names a key"))?;
     let public = key.public().as_str();
     let sealed = seal.seal(public, &hex(&seed), chance);

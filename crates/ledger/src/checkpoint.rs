@@ -123,6 +123,12 @@ impl PublicKey {
         StandardVerifier::new(&self.0).expect("a public key was read as one")
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.split('+').next().unwrap_or_default()
+    }
+
     /// As `NAME+ID+KEY`.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -180,7 +180,10 @@ impl Recount {
     /// What is wrong so far, where there is no end to compare with.
     #[must_use]
     pub fn lost(mut self) -> Vec<Fault> {
+        let size = self.size();
         self.faults.extend(self.leaves.into_iter().map(Fault::Leaf));
+        let cut = |signed: &u64| Fault::Cut { signed: *signed, found: size };
+        self.faults.extend(self.older.keys().map(cut));
         self.faults
     }
 
@@ -308,5 +311,12 @@ mod tests {
         };
         // Nobody has kept a head that tells.
         check(later, &[]);
+    }
+
+    #[test]
+    fn a_ledger_of_which_nothing_is_left_is_caught_by_an_older_head() {
+        let older = Head { origin: "custodia/shop".to_owned(), size: 300, root: [7; 32] };
+        assert_eq!(Recount::new(vec![older]).lost(), [Fault::Cut { signed: 300, found: 0 }]);
+        assert_eq!(Recount::new(Vec::new()).lost(), []);
     }
 }

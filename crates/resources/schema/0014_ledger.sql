@@ -10,6 +10,9 @@ ALTER TABLE consent_declaration ADD COLUMN leaf BIGINT;
 ALTER TABLE consent_declaration ADD COLUMN salt BYTEA;
 -- Whether the customer is gone: the row goes as soon as the ledger has it.
 ALTER TABLE consent_declaration ADD COLUMN detached BOOLEAN NOT NULL DEFAULT FALSE;
+UPDATE consent_declaration SET detached = TRUE WHERE NOT EXISTS
+    (SELECT 1 FROM customer c WHERE c.store_id = consent_declaration.store_id
+                                AND c.customer_id = consent_declaration.customer_id);
 CREATE INDEX consent_declaration_unsequenced ON consent_declaration (store_id, declared_at) WHERE leaf IS NULL;
 
 -- The head of each store's tree. Whoever appends holds its row; it is made with the store and removed with it.

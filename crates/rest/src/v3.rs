@@ -332,7 +332,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Name {
         let path = RawPathParams::from_request_parts(parts, state).await;
         let path = path.map_err(|_| unreadable())?;
         let mut path = path.iter().filter(|(name, _)| *name != "store_hash");
-        path.next().map(|(_, name)| Self(name.to_owned())).ok_or_else(unreadable)
+        // PostgreSQL cannot be asked for U+0000.
+        let name = path.next().filter(|(_, name)| !name.contains('\0'));
+        name.map(|(_, name)| Self(name.to_owned())).ok_or_else(unreadable)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Consent: what a shopper lets the storefront collect.
 //!
 //! Consent is a history of declarations, never a value that is overwritten. The API shows the latest one;
-//! the earlier ones stay, with who made them and when, also when the customer is deleted.
+//! the earlier ones stay, with who made them and when, until the customer is deleted. What the ledger has of them stays.
 
 pub mod model;
 pub mod ops;

@@ -116,7 +116,8 @@ pub async fn pending(tx: &mut WriteTx, store: StoreId, limit: i64) -> Result<Vec
     tx.query(
         "SELECT customer_id, sequence, allow, deny, declared_at, source, declared_by, channel_id, locale,
                 policy_sha256, detached
-         FROM consent_declaration WHERE store_id = $1 AND leaf IS NULL ORDER BY declared_at LIMIT $2",
+         FROM consent_declaration WHERE store_id = $1 AND leaf IS NULL
+         ORDER BY declared_at, customer_id, sequence LIMIT $2",
     )
     .bind(store)
     .bind(limit)

@@ -1,6 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use access::{accounts, signing};
@@ -26,7 +26,7 @@ use crate::{consent, policies};
 /// Append whatever a store's shoppers have declared, and sign the head that comes of it. The head, also where nothing
 /// was to be done.
 ///
-/// In transactions of [`AT_A_TIME`], each of which holds the head: two at once do it one after the other, and what one
+/// In transactions of a few hundred, each of which holds the head: two at once do it one after the other, and what one
 /// has appended the other does not find any more.
 pub async fn sequence(app: &App, store: StoreId) -> Result<Head> {
     loop {
@@ -37,7 +37,7 @@ pub async fn sequence(app: &App, store: StoreId) -> Result<Head> {
     }
 }
 
-/// The head of the caller's store, after what waited was appended; of a backlog no more than [`AT_ONCE`] transactions
+/// The head of the caller's store, after what waited was appended; of a backlog no more than ten transactions
 /// take.
 pub async fn checkpoint(app: &App, caller: &Caller) -> Result<Head> {
     for _ in 1..AT_ONCE {
@@ -154,24 +154,29 @@ fn unsigned(number: i64) -> Result<u64> {
 /// Follow what is declared, for as long as the server runs: within a tenth of a second what this server was asked, and
 /// at the start and twice a minute what other servers have left.
 pub async fn keep(app: &App) {
-    let mut others = BTreeSet::new();
+    let mut stores = everybody(app).await;
+    let mut swept = Instant::now();
     loop {
-        let stores = app.undone.take(Duration::from_secs(30)).await;
-        match stores {
-            Some(stores) => others.extend(stores),
-            None => others.extend(everybody(app).await),
-        }
         // What is declared meanwhile shares the signature.
         tokio::time::sleep(Duration::from_millis(100)).await;
-        for store in std::mem::take(&mut others) {
+        let mut left = BTreeSet::new();
+        for store in stores {
             match sequence_some(app, store).await {
                 Ok((_, appended)) if appended == AT_A_TIME => app.undone.note(store),
                 Ok(_) | Err(Error::NotFound(_)) => {}
                 Err(error) => {
                     tracing::warn!(store_id = store.0, %error, "declarations wait for the ledger");
-                    others.insert(store);
+                    left.insert(store);
                 }
             }
+        }
+        // What failed is tried again soon.
+        let patience = if left.is_empty() { SWEEP } else { Duration::from_secs(1) };
+        stores = app.undone.take(patience).await.unwrap_or_default();
+        stores.extend(left);
+        if swept.elapsed() >= SWEEP {
+            stores.extend(everybody(app).await);
+            swept = Instant::now();
         }
     }
 }
@@ -355,8 +360,11 @@ fn as_size(count: i64) -> u64 {
 }
 
 /// The stores that there are; none where that cannot be told for the moment.
-async fn everybody(app: &App) -> Vec<StoreId> {
-    let stores = access::stores::list(&app.db).await.unwrap_or_default();
+async fn everybody(app: &App) -> BTreeSet<StoreId> {
+    let stores = access::stores::list(&app.db).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the stores whose ledgers may be behind cannot be read");
+        Vec::new()
+    });
     stores.into_iter().filter(|store| !store.deleted).map(|store| store.id).collect()
 }
 
@@ -411,6 +419,9 @@ async fn append(
     rows::advance(tx, store, &head).await?;
     Ok((head, pending.len()))
 }
+
+/// How often what other servers have left is looked for.
+const SWEEP: Duration = Duration::from_secs(30);
 
 /// How many transactions somebody who asks for a checkpoint or a receipt waits for.
 const AT_ONCE: usize = 10;

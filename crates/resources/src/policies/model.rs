@@ -76,7 +76,8 @@ impl Draft {
             controller: controller.clone(),
             contact: contact.clone(),
             withdrawal: withdrawal.clone(),
-            effective_at: effective_at.unwrap_or(now),
+            // As it is shown: what is answered can be sent again.
+            effective_at: effective_at.unwrap_or_else(|| Timestamp::from_seconds(now.seconds())),
             registered_at: now,
         }
     }

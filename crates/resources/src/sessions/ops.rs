@@ -1,5 +1,5 @@
 use access::{Visitor, accounts, accounts::KeyHolder};
-use kernel::{Error, Result, hex};
+use kernel::{Error, Result, Scope, hex};
 use rest::App;
 use sql::{ReadTx, WriteTx};
 
@@ -25,6 +25,10 @@ pub async fn sign_in(
     holder: &KeyHolder,
     token: &LoginToken,
 ) -> Result<Result<String, Refusal>> {
+    // Whoever may be a customer may do at least what may be done to customers.
+    if !holder.grants.allow(Scope::CustomersModify) {
+        return Ok(Err(Refusal::Unproven));
+    }
     let now = app.clock.now();
     let audit_id = app.event_ids.next(now);
     let mut key = [0; 32];
@@ -80,5 +84,7 @@ async fn may_enter(
     session: &Session,
 ) -> Result<bool> {
     let open = settings::rows::open_to_everybody(tx, visitor.store).await?;
-    Ok(customer.access.admits(session.channel, open.contains(&session.channel)))
+    // On the channel that the app said, and on that of the storefront they are at.
+    let may = |channel| customer.access.admits(channel, open.contains(&channel));
+    Ok(may(session.channel) && may(visitor.channel))
 }

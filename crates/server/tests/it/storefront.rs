@@ -18,7 +18,7 @@ struct App {
 
 impl App {
     async fn of(service: &Service, store: &str, token: &str) -> Self {
-        let client_id = service.hire(token, store, &[]).await;
+        let client_id = service.hire(token, store, &["store_v2_customers"]).await;
         let secret = service.secret(store, &client_id).await;
         Self { client_id, secret }
     }
@@ -49,8 +49,12 @@ async fn login(service: &Service, token: &str) -> Answer {
 }
 
 async fn current(service: &Service, app: &App, cookie: &str) -> Answer {
+    current_at(service, HOST, app, cookie).await
+}
+
+async fn current_at(service: &Service, host: &str, app: &App, cookie: &str) -> Answer {
     let path = format!("/customer/current.jwt?app_client_id={}", app.client_id);
-    service.ask("GET", &path).header("Host", HOST).header("Cookie", cookie).send().await
+    service.ask("GET", &path).header("Host", host).header("Cookie", cookie).send().await
 }
 
 /// What the browser sends back of the cookie that it was given.
@@ -236,6 +240,8 @@ on_each_engine! {
         let words = "The account may not sign in here.";
         // The domain's channel counts where the token names none.
         refused(&at_two(&app.token("one", json!({}))).await, words);
+        // And where it names another, the domain's counts too.
+        refused(&at_two(&app.token("one", json!({"channel_id": 1}))).await, words);
         refused(&login(&service, &app.token("one", json!({"channel_id": 2}))).await, words);
         assert_eq!(login(&service, &app.token("one", json!({}))).await.status, 302);
         let changed = service.put("modify", "/v3/customers", json!([{"id": 1, "channel_ids": [2]}])).await;
@@ -244,10 +250,20 @@ on_each_engine! {
         assert_eq!(there.status, 302);
         refused(&login(&service, &app.token("three", json!({}))).await, words);
         // Who loses access is signed in no more, and the cookie of one domain is one store's.
-        assert_eq!(current(&service, &app, &cookie(&there)).await.status, 200);
+        let at = async |host: &str| current_at(&service, host, &app, &cookie(&there)).await.status;
+        assert_eq!((at("two.example").await, at(HOST).await), (200, 404));
         let changed = service.put("modify", "/v3/customers", json!([{"id": 1, "channel_ids": [1]}])).await;
         assert_eq!(changed.status, 200, "{changed}");
-        assert_eq!(current(&service, &app, &cookie(&there)).await.status, 404);
+        assert_eq!((at("two.example").await, at(HOST).await), (404, 404));
+    }
+
+    async fn an_app_that_may_only_read_customers_signs_nobody_in(service: Service) {
+        let app = opened(&service).await;
+        let client_id = service.hire("reader", "acme", &["store_v2_customers_read_only"]).await;
+        let secret = service.secret("acme", &client_id).await;
+        let reader = App { client_id, secret };
+        refused(&login(&service, &reader.token("one", json!({}))).await, "The link does not come from an app");
+        assert_eq!(login(&service, &app.token("one", json!({}))).await.status, 302);
     }
 
     async fn a_revoked_app_signs_nobody_in(service: Service) {
