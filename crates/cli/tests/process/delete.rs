@@ -36,6 +36,9 @@ fn a_large_store_goes_unnoticed_by_the_others(place: &Place) {
     seed(&database, place.engine, customers);
     let server = place.serve();
     let id = settle(&mut server.client(&small));
+    // Its declaration becomes a leaf by itself, once.
+    let sequenced = "SELECT count(*) FROM ledger WHERE store_hash = 'small' AND size = 1";
+    until(LONGEST, || database.number(sequenced) == 1);
     let before = rows_of(&database, place.engine, "small");
     let large_id = database.number("SELECT store_id FROM store WHERE hash = 'large'");
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     place::{Account, Engine, Place, bare, failed, succeeded},
-    running::{Server, free_port},
+    running::{LONGEST, Server, free_port, until},
 };
 
 #[test]
@@ -136,6 +136,8 @@ fn dev(place: &Place, options: &[&str]) -> Server {
     let name = place.path(&format!("dev-{port}"));
     let mut server = Server::spawn(command(place, port, options), port, &name);
     server.wait_until_it_answers();
+    // The port is taken before all is printed; an empty line ends that.
+    until(LONGEST, || server.output().ends_with("\n\n"));
     server
 }
 
