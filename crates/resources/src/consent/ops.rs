@@ -55,7 +55,7 @@ pub async fn declare(
     draft: &Draft,
 ) -> Result<Declared> {
     let now = app.clock.now();
-    let (event_id, audit_id) = (app.event_ids.next(now), app.event_ids.next(now));
+    let (event_id, audit_id) = app.event_ids.pair(now);
     let declared = app
         .db
         .write(async |tx| {

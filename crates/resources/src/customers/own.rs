@@ -38,9 +38,9 @@ async fn post_erasure(
     let filter = Filter { email_key: Some(found.email_key()), ..Filter::default() };
     subscribers::ops::delete_matching(&app, &caller, &filter).await?;
     ops::delete(&app, &caller, &[id]).await?;
-    // What was declared and is no leaf yet becomes one, and goes; should that fail, the background does it.
+    // What was declared and is no leaf yet becomes one, and goes: at once, or behind a backlog in the background.
     app.undone.note(caller.store);
-    ledger::ops::sequence(&app, caller.store).await?;
+    ledger::ops::checkpoint(&app, &caller).await?;
     Ok(NoContent)
 }
 

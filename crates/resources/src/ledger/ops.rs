@@ -10,7 +10,7 @@ use ledger::{
     export,
     leaf::{Leaf, Person, Salt},
     proof::{Growth, Inclusion},
-    receipt::{Controller, Evidence, Policy, Purpose, Receipt, SCHEMA, Step},
+    receipt::{Controller, Evidence, Policy, Purpose, Receipt, SCHEMA},
     recount::{Fault, Recount},
     tree::{self, Place, Tree, TreeError},
 };
@@ -101,10 +101,8 @@ pub async fn receipt(
                 return Err(Error::Unavailable("the declaration waits for the ledger".into()));
             };
             let head = rows::head(tx, caller.store).await?.ok_or(Error::NotFound("store"))?;
-            let (size, index) = (unsigned(head.size)?, unsigned(place)?);
-            let needed = tree::needed_for_leaf(size, index).map_err(Error::internal)?;
-            let tree = part(tx, caller.store, size, &needed).await?;
-            let proof = tree.prove_leaf(index).map_err(Error::internal)?;
+            let Inclusion { index, proof, .. } =
+                included(tx, caller.store, &head, unsigned(place)?).await?;
             let json = rows::leaf(tx, caller.store, place).await?.unwrap_or_default();
             let leaf: Leaf = json.parse().map_err(Error::internal)?;
             let policy = if policy_sha256.is_empty() {
@@ -134,7 +132,7 @@ pub async fn receipt(
                     leaf,
                     salt: Salt::new(salt),
                     index,
-                    proof: proof.into_iter().map(Step).collect(),
+                    proof,
                     checkpoint: head.checkpoint,
                 },
             })
@@ -142,9 +140,14 @@ pub async fn receipt(
         .await
 }
 
-/// A tree of this size with these tiles at hand.
-async fn part(tx: &mut ReadTx, store: StoreId, size: u64, needed: &[Place]) -> Result<Tree> {
-    Ok(Tree::new(size, rows::tiles(tx, store, needed).await?))
+/// The proof that a leaf is in the tree of this head.
+async fn included(tx: &mut ReadTx, store: StoreId, head: &Head, leaf: u64) -> Result<Inclusion> {
+    let size = as_size(head.size);
+    let mut places = tree::needed_for_leaf(size, leaf).map_err(not_there)?;
+    places.push(Place { level: 0, number: leaf / 256 });
+    places.extend(tree::edge(size));
+    let tree = Tree::new(size, rows::tiles(tx, store, &places).await?);
+    Inclusion::of(&tree, leaf).map_err(not_there)
 }
 
 fn unsigned(number: i64) -> Result<u64> {
@@ -205,12 +208,7 @@ pub async fn entries(db: &Db, store: StoreId, from: u64, size: u64) -> Result<Ve
 pub async fn prove_leaf(db: &Db, store: StoreId, leaf: u64) -> Result<(Inclusion, Head)> {
     db.snapshot(async |tx| {
         let head = rows::head(tx, store).await?.ok_or(Error::NotFound("store"))?;
-        let size = as_size(head.size);
-        let mut places = tree::needed_for_leaf(size, leaf).map_err(not_there)?;
-        places.push(Place { level: 0, number: leaf / 256 });
-        places.extend(tree::edge(size));
-        let tree = Tree::new(size, rows::tiles(tx, store, &places).await?);
-        Ok((Inclusion::of(&tree, leaf).map_err(not_there)?, head))
+        Ok((included(tx, store, &head, leaf).await?, head))
     })
     .await
 }
