@@ -4,6 +4,7 @@
 //! request needs to know of them is held in memory, by the SHA-256 of the token, or by the storefront's domain.
 
 mod account;
+mod author;
 mod caller;
 mod plan;
 mod quirks;
@@ -23,6 +24,7 @@ pub mod stores;
 
 pub use self::{
     account::{Account, Credentials},
+    author::Author,
     caller::{Caller, RequestId},
     plan::Plan,
     quirks::{Quirk, Quirks},

@@ -1,14 +1,13 @@
 use access::{Visitor, accounts, accounts::KeyHolder};
-use kernel::{Error, Result, Scope, hex};
+use kernel::{Error, Result, Scope};
 use rest::App;
 use sql::{ReadTx, WriteTx};
 
 use super::{
-    model::{LoginToken, Refusal, SESSION, Session, digest},
-    rows,
+    model::{LoginToken, Refusal, Session, digest, draw_key},
+    rows, within,
 };
 use crate::{
-    audit::{self, model::Change},
     customers::{self, model::Customer},
     settings,
 };
@@ -31,15 +30,9 @@ pub async fn sign_in(
     }
     let now = app.clock.now();
     let audit_id = app.event_ids.next(now);
-    let mut key = [0; 32];
-    app.chance.fill(&mut key);
-    let key = hex(&key);
-    let session = Session {
-        customer: token.customer,
-        channel: token.channel,
-        begun_at: now,
-        expires_at: now.plus_seconds(SESSION),
-    };
+    let author = visitor.on_the_word_of(holder.account);
+    let key = draw_key(&*app.chance);
+    let session = Session::new(token.customer, token.channel, now);
     let enter = async |tx: &mut WriteTx| {
         // Held, so that nobody who is being deleted is signed in.
         let found = customers::rows::lock(tx, visitor.store, &[session.customer]).await?;
@@ -50,11 +43,7 @@ pub async fn sign_in(
         if !rows::use_token(tx, visitor.store, holder.account, token).await? {
             return Ok(Err(Refusal::Used));
         }
-        rows::insert(tx, visitor.store, &digest(&key), &session, holder.account).await?;
-        rows::sweep(tx, visitor.store, now).await?;
-        let change = Change::customer_signed_in(session.customer);
-        let (store, author, request) = (visitor.store, holder.account, visitor.request);
-        audit::rows::record_of(tx, store, author, request, audit_id, &change, now).await?;
+        within::begin(tx, &author, &key, &session, audit_id).await?;
         Ok::<_, Error>(Ok(()))
     };
     let entered = app.db.write(enter).await?;
