@@ -6,6 +6,7 @@
 mod account;
 mod author;
 mod caller;
+mod crowd;
 mod plan;
 mod quirks;
 mod rows;

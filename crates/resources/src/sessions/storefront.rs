@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use kernel::{Error, Scope};
-use rest::{App, Plain, Routes, cookies, storefront::Reply, v3::Params};
+use rest::{App, Plain, Routes, cookies::SHOPPER, storefront::Reply, v3::Params};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -73,7 +73,7 @@ async fn enter(app: &App, visitor: &Visitor, token: &str) -> Result<Response, De
     let mut response = StatusCode::FOUND.into_response();
     let location = HeaderValue::from_str(token.destination.as_str()).map_err(Error::internal)?;
     response.headers_mut().insert(header::LOCATION, location);
-    let cookie = cookies::write(app, COOKIE, &key, SESSION);
+    let cookie = SHOPPER.write(app, &key, SESSION);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(response)
 }
@@ -109,7 +109,7 @@ async fn current(
     let client_id = params.text("app_client_id").unwrap_or_default();
     let holder = ops::app(&app, &visitor, &client_id).await?.ok_or(UNKNOWN)?;
     let guest = Plain(StatusCode::NOT_FOUND, "Nobody is signed in");
-    let key = cookies::read(&headers, COOKIE).ok_or(guest)?;
+    let key = SHOPPER.read(&app, &headers).ok_or(guest)?;
     let customer = ops::find(&app, &visitor, key).await?.ok_or(guest)?;
     let now = app.clock.now().seconds();
     let claims = CurrentClaims {
@@ -192,8 +192,5 @@ struct CurrentCustomer {
     email: String,
     group_id: String,
 }
-
-/// What the session's key is kept under in the browser.
-const COOKIE: &str = "custodia_shopper";
 
 const QUARTER_OF_AN_HOUR: i64 = 15 * 60;
