@@ -36,6 +36,7 @@ mod robust;
 mod segments;
 mod settings;
 mod sign_in;
+mod sign_up;
 mod snapshot;
 mod storefront;
 mod stores;
