@@ -62,6 +62,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = stores::v2::routes(routes);
     let routes = sessions::storefront::routes(routes);
     let routes = sign_up::storefront::routes(routes);
+    let routes = consent::storefront::routes(routes);
     let routes = channels::own::routes(routes);
     let routes = instruments::own::routes(routes);
     customers::own::routes(routes)

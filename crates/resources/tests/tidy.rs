@@ -11,11 +11,12 @@ use std::{
 };
 
 /// Each kind of file in a resource's folder: its layer, and what it never says.
-const LAYERS: [(&str, usize, &[&str]); 20] = [
+const LAYERS: [(&str, usize, &[&str]); 21] = [
     ("model", 0, PURE),
     ("filter", 0, PURE),
     ("countries", 0, PURE),
     ("foreign_hash", 0, PURE),
+    ("guest", 0, PURE),
     ("form", 1, PURE),
     ("rows", 1, ROWS),
     ("lists", 1, ROWS),

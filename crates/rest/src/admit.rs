@@ -186,7 +186,8 @@ async fn visit(
     if headers.get_all(header::ORIGIN).iter().any(is_foreign) {
         return Err(Plain(StatusCode::FORBIDDEN, "Only this storefront's own pages may ask").into());
     }
-    Ok(Visitor::new(site, address, id))
+    let gpc = headers.get("sec-gpc").is_some_and(|said| said == "1");
+    Ok(Visitor::new(site, address, gpc, id))
 }
 
 /// The host that is asked, with its port where that was said. One that is named twice is none.

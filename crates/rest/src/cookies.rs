@@ -11,6 +11,9 @@ pub struct Cookie(&'static str);
 /// The key of the session of a shopper who is signed in.
 pub const SHOPPER: Cookie = Cookie("custodia_shopper");
 
+/// What a guest allows and refuses.
+pub const CONSENT: Cookie = Cookie("custodia_consent");
+
 impl Cookie {
     /// What a browser sends back of it; the first, where there are several.
     #[must_use]
@@ -35,6 +38,12 @@ impl Cookie {
         let cookie =
             format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly{secure}; SameSite=Lax");
         HeaderValue::from_str(&cookie).expect("letters make a header")
+    }
+
+    /// Have it forgotten.
+    #[must_use]
+    pub fn clear(self, app: &App) -> HeaderValue {
+        self.write(app, "", 0)
     }
 
     fn name(self, app: &App) -> String {

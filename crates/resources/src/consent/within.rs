@@ -5,6 +5,7 @@ use kernel::{CustomerId, Error, Result, StoreId, Timestamp, Violations};
 use sql::{ReadTx, WriteTx};
 
 use super::{
+    guest::Arrival,
     model::{Declared, Draft, PolicyName},
     rows,
 };
@@ -51,6 +52,28 @@ pub async fn declare(
     outbox::rows::publish(tx, author.store, event_id, event, now).await?;
     audit::rows::record(tx, author, audit_id, &Change::consent_declared(customer), now).await?;
     Ok(declared)
+}
+
+/// Take over what somebody brings along who signs in as this customer: what they chose as a guest, and then what their
+/// browser says of itself. Whether anything was declared. The caller holds the customer.
+pub async fn arrive(
+    tx: &mut WriteTx,
+    author: &Author,
+    customer: CustomerId,
+    arrival: &Arrival,
+    numbers: [(i64, i64); 2],
+    now: Timestamp,
+) -> Result<bool> {
+    let mut last = rows::up_to(tx, author.store, customer, i64::MAX, 1).await?.pop();
+    let choice = arrival.choice(last.as_ref());
+    if let Some(draft) = &choice {
+        last = Some(declare(tx, author, customer, draft, numbers[0], now).await?);
+    }
+    let signal = arrival.signal(last.as_ref());
+    if let Some(draft) = &signal {
+        declare(tx, author, customer, draft, numbers[1], now).await?;
+    }
+    Ok(choice.is_some() || signal.is_some())
 }
 
 /// See whether the store has what a draft names; the policy that it names. Neither ever goes.

@@ -190,6 +190,12 @@ pub fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
+/// What a session is called where something is told of it: it opens nothing.
+#[must_use]
+pub fn session_name(key: &str) -> String {
+    hex(&digest(key))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,14 +1,18 @@
-//! A session within the transaction that decides that somebody is signed in.
+//! Sessions within the transaction that decides that somebody is signed in, or asks who is.
 
-use access::Author;
-use kernel::Result;
-use sql::WriteTx;
+use access::{Author, Visitor};
+use kernel::{Result, Timestamp};
+use sql::{ReadTx, WriteTx};
 
 use super::{
     model::{Session, digest},
     rows,
 };
-use crate::audit::{self, model::Change};
+use crate::{
+    audit::{self, model::Change},
+    customers::{self, model::Customer},
+    settings,
+};
 
 /// Begin a session that is found by this key, in the author's name. The caller holds the customer, so that nobody who
 /// is being deleted is signed in.
@@ -24,4 +28,32 @@ pub async fn begin(
     let change = Change::customer_signed_in(session.customer);
     audit::rows::record(tx, author, audit_id, &change, session.begun_at).await?;
     Ok(())
+}
+
+/// Who is signed in with this key, and since when. `None` for a guest, and for who may not be signed in here any more.
+pub async fn shopper(
+    tx: &mut ReadTx,
+    visitor: &Visitor,
+    key: &str,
+    now: Timestamp,
+) -> Result<Option<(Session, Customer)>> {
+    let Some(session) = rows::find(tx, visitor.store, &digest(key), now).await? else {
+        return Ok(None);
+    };
+    let found = customers::rows::find(tx, visitor.store, session.customer).await?;
+    let Some(customer) = found else { return Ok(None) };
+    let may = may_enter(tx, visitor, &customer, &session).await?;
+    Ok(may.then_some((session, customer)))
+}
+
+/// Whether a customer may be signed in: on the channel of the session, and on that of the storefront they are at.
+pub async fn may_enter(
+    tx: &mut ReadTx,
+    visitor: &Visitor,
+    customer: &Customer,
+    session: &Session,
+) -> Result<bool> {
+    let open = settings::rows::open_to_everybody(tx, visitor.store).await?;
+    let may = |channel| customer.access.admits(channel, open.contains(&channel));
+    Ok(may(session.channel) && may(visitor.channel))
 }

@@ -4,13 +4,13 @@ use access::Visitor;
 use axum::{
     Extension,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use kernel::{Scope, Violations};
 use rest::{
     App, NoContent, Routes,
-    cookies::SHOPPER,
+    cookies::{CONSENT, SHOPPER},
     json,
     storefront::{Body, Failure, Reply},
     v3::Fields,
@@ -34,13 +34,19 @@ pub fn routes(routes: Routes) -> Routes {
 async fn create(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
     body: Body,
 ) -> Reply<Response> {
     let form = body.object(form)?;
-    let key = ops::sign_up(&app, &visitor, form).await?.map_err(refused)?;
+    let kept = CONSENT.read(&app, &headers);
+    let key = ops::sign_up(&app, &visitor, form, kept).await?.map_err(refused)?;
     let mut response = NoContent.into_response();
     let cookie = SHOPPER.write(&app, &key, SESSION);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
+    // What it had is the customer's now, or nobody's.
+    if kept.is_some() {
+        response.headers_mut().append(header::SET_COOKIE, CONSENT.clear(&app));
+    }
     Ok(response)
 }
 

@@ -39,6 +39,7 @@ mod sign_in;
 mod sign_up;
 mod snapshot;
 mod storefront;
+mod storefront_consent;
 mod stores;
 mod subscribers;
 mod surface;

@@ -11,10 +11,10 @@ use testkit::{Answer, NOON, Service, at_once, on_each_engine};
 
 use crate::shows;
 
-const HOST: &str = "acme.example";
+pub(crate) const HOST: &str = "acme.example";
 
 /// An app of acme: its client id and its secret.
-struct App {
+pub(crate) struct App {
     client_id: String,
     secret: String,
 }
@@ -35,13 +35,13 @@ impl App {
         claims
     }
 
-    fn token(&self, name: &str, members: Value) -> String {
+    pub(crate) fn token(&self, name: &str, members: Value) -> String {
         jwt::sign(&self.claims(name, members), &self.secret).expect("a token")
     }
 }
 
 /// Acme with a storefront and customer 1, and its app.
-async fn opened(service: &Service) -> App {
+pub(crate) async fn opened(service: &Service) -> App {
     service.open_shop("acme", HOST, 1).await;
     service.crowd(1).await;
     App::of(service, "acme", "app").await
