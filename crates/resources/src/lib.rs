@@ -25,6 +25,7 @@ pub mod sessions;
 pub mod settings;
 pub mod shopper_profiles;
 pub mod sign_in;
+pub mod sign_up;
 pub mod stores;
 pub mod subscribers;
 pub mod wishlists;
@@ -60,6 +61,8 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = groups::v2::routes(routes);
     let routes = stores::v2::routes(routes);
     let routes = sessions::storefront::routes(routes);
+    let routes = sign_up::storefront::routes(routes);
+    let routes = consent::storefront::routes(routes);
     let routes = channels::own::routes(routes);
     let routes = instruments::own::routes(routes);
     customers::own::routes(routes)

@@ -6,11 +6,12 @@ use super::{
     filter::Filter,
     model::{Changes, Subscriber},
     rows,
+    within::tell,
 };
 use crate::{
-    audit::{self, model::Change},
+    audit::model::Change,
     counters::rows::{self as counters, Counter},
-    outbox::{self, model::Event},
+    outbox::model::Event,
 };
 
 /// The subscriber of this id.
@@ -166,17 +167,4 @@ async fn refuse_clash(tx: &mut WriteTx, store: StoreId, subscriber: &Subscriber)
 /// Hold the addresses of the store's subscribers, and with them their count, until the transaction ends.
 async fn hold_addresses(tx: &mut WriteTx, store: StoreId) -> Result<()> {
     counters::hold(tx, store, Counter::Subscriber).await?.ok_or(Error::NotFound("store"))
-}
-
-async fn tell(
-    tx: &mut WriteTx,
-    caller: &Caller,
-    (event_id, audit_id): (i64, i64),
-    event: Event<'_>,
-    change: &Change,
-    now: Timestamp,
-) -> Result<()> {
-    outbox::rows::publish(tx, caller.store, event_id, event, now).await?;
-    audit::rows::record(tx, caller, audit_id, change, now).await?;
-    Ok(())
 }
