@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use kernel::{AccountId, Chance, StoreId, hex};
+use kernel::{AccountId, Chance, Grants, StoreId, hex};
 
-use crate::{Account, Quirk};
+use crate::{Account, Quirk, Store};
 
 /// Somebody whose token was recognised on the store it belongs to. Whoever holds one has been let in.
 #[derive(Clone, Debug)]
@@ -21,6 +21,20 @@ impl Caller {
     #[must_use]
     pub fn new(known: Arc<Account>, request: RequestId) -> Self {
         Self { store: known.store.id, account: known.id, request, known }
+    }
+
+    /// The operator, at the command line: nobody's account, so that the author of what they change is number 0.
+    #[must_use]
+    pub fn operator(store: Store, request: RequestId) -> Self {
+        let account = Account {
+            id: AccountId(0),
+            client_id: String::new(),
+            grants: Grants::default(),
+            created_at: store.created_at,
+            store: Arc::new(store),
+            revoked: false,
+        };
+        Self::new(Arc::new(account), request)
     }
 
     /// The store's name in paths.

@@ -18,7 +18,7 @@ use crate::{
     counters::rows::{self as counters, Counter},
     form_fields::model::Difference,
     outbox::{self, model::Event},
-    settings, sign_in,
+    settings, sign_in, subscribers,
 };
 
 /// Customers that were written, in the order of the request.
@@ -218,7 +218,7 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[CustomerId]) -> Result<Ve
             .write(async |tx| {
                 hold_for_deletion(tx, caller.store).await?;
                 rows::lock(tx, caller.store, ids).await?;
-                delete_in(tx, caller, ids, &numbers, now).await
+                delete_in(tx, caller, ids, Change::customer_deleted, &numbers, now).await
             })
             .await?;
         gone.extend(deleted);
@@ -252,10 +252,39 @@ pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Res
                 hold_for_deletion(tx, caller.store).await?;
                 // Found outside this transaction: those that match no longer are left alone.
                 let ids = lists::lock_matching(tx, caller.store, &filter, &batch).await?;
-                delete_in(tx, caller, &ids, &numbers, now).await
+                delete_in(tx, caller, &ids, Change::customer_deleted, &numbers, now).await
             })
             .await?;
     }
+}
+
+/// Forget a person: the customer with all that belongs to it, and whoever subscribed with its address, or nothing of
+/// it. That address may be another account's as well: the account stays, the subscriber goes, for the person asked.
+///
+/// What was declared and is no leaf yet stays until the ledger has it. See [`scour`] for the files.
+pub async fn erase(app: &App, caller: &Caller, id: CustomerId) -> Result<()> {
+    let now = app.clock.now();
+    let (of_subscriber, numbers) = (app.event_ids.pair(now), app.event_ids.pair(now));
+    app.db
+        .write(async |tx| {
+            hold_for_deletion(tx, caller.store).await?;
+            let held = rows::lock(tx, caller.store, &[id]).await?.pop();
+            let email_key = held.ok_or(Error::NotFound("customer"))?.email_key();
+            subscribers::within::forget_address(tx, caller, &email_key, of_subscriber, now).await?;
+            delete_in(tx, caller, &[id], Change::customer_erased, &[numbers], now).await
+        })
+        .await?;
+    app.undone.note(caller.store);
+    Ok(())
+}
+
+/// See to it that the database's own files have nothing any more of who was erased; whether that could be done at once.
+/// Where not, a server does it by and by.
+pub async fn scour(app: &App) -> bool {
+    app.db.scour().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the database's log still has what was erased");
+        false
+    })
 }
 
 async fn list_in(
@@ -384,6 +413,7 @@ async fn delete_in(
     tx: &mut WriteTx,
     caller: &Caller,
     ids: &[CustomerId],
+    change: fn(CustomerId) -> Change,
     numbers: &[(i64, i64)],
     now: Timestamp,
 ) -> Result<Vec<CustomerId>> {
@@ -397,7 +427,7 @@ async fn delete_in(
     for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {
         outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerDeleted(*id), now)
             .await?;
-        audit::rows::record(tx, caller, *audit_id, &Change::customer_deleted(*id), now).await?;
+        audit::rows::record(tx, caller, *audit_id, &change(*id), now).await?;
     }
     Ok(gone)
 }
