@@ -34,8 +34,8 @@ async fn erase(shared: &Shared, db: &Db, hash: &str, id: i64) -> Outcome {
     let erased = customers::ops::erase(&app, &operator, CustomerId(id)).await;
     erased.map_err(|error| in_words(error, &id.to_string()))?;
     println!("erased customer {id} of store {hash}");
-    ledger::ops::sequence(&app, store).await?;
-    if !customers::ops::scour(&app).await {
+    ledger::sequencer::sequence(&app, store).await?;
+    if !db.scour().await? {
         println!("It is gone from the file. {STILL_READ}");
     }
     Ok(())

@@ -1,7 +1,11 @@
 //! The loop that answers on a port.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+};
 
+use futures_util::FutureExt as _;
+use resources::ledger::sequencer;
 use rest::{App, Peer};
 use sql::Db;
 use tokio::{
@@ -61,9 +65,9 @@ pub async fn serve(
     let watched = app.clone();
     let watch = tokio::spawn(async move { watched.tokens.watch().await });
     let kept = app.clone();
-    let sequencer = tokio::spawn(async move { resources::ledger::ops::keep(&kept).await });
-    let scoured = app.db.clone();
-    let scourer = tokio::spawn(async move { scour(&scoured).await });
+    let sequencer = tokio::spawn(async move { keep_ledgers(&kept).await });
+    let db = app.db.clone();
+    let scourer = tokio::spawn(async move { scour(&db).await });
     let mut connections = JoinSet::new();
     let (stopping, stopped) = watch::channel(false);
     {
@@ -98,6 +102,14 @@ pub async fn serve(
     sequencer.abort();
     scourer.abort();
     app.db.close().await.map_err(io::Error::other)
+}
+
+/// Follow what is declared; should that ever panic, it begins anew.
+async fn keep_ledgers(app: &App) {
+    while AssertUnwindSafe(sequencer::keep(app)).catch_unwind().await.is_err() {
+        tracing::error!("the sequencer panicked and begins anew");
+        sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// See to it that what was deleted does not stay in the files, at the start and twice a minute. An erasure does so by

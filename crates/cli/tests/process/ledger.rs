@@ -95,8 +95,9 @@ fn check(place: &Place, store: &str, told: &BTreeMap<(String, i64), i64>, round:
     arguments.extend((0..=round).flat_map(|round| ["--checkpoint".to_owned(), name(round)]));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let verified = place.run(&arguments);
-    let kept =
-        format!("leaves        {leaves}\ndeclarations  {leaves} are kept, each as its leaf says\n");
+    let kept = format!(
+        "leaves        {leaves}\ndeclarations  {leaves} are kept, each as its leaf says\nerased        0 "
+    );
     assert!(verified.contains(&kept), "{verified}");
 
     let database = place.database();

@@ -17,6 +17,7 @@ use crate::{
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     form_fields::model::Difference,
+    ledger,
     outbox::{self, model::Event},
     settings, sign_in, subscribers,
 };
@@ -261,7 +262,9 @@ pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Res
 /// Forget a person: the customer with all that belongs to it, and whoever subscribed with its address, or nothing of
 /// it. That address may be another account's as well: the account stays, the subscriber goes, for the person asked.
 ///
-/// What was declared and is no leaf yet stays until the ledger has it. See [`scour`] for the files.
+/// Then what was declared and is no leaf yet becomes one and goes, unless many others wait before it; and so does what
+/// the database's files have beside the rows. Where that fails the customer is gone all the same, and a server comes to
+/// the rest by and by.
 pub async fn erase(app: &App, caller: &Caller, id: CustomerId) -> Result<()> {
     let now = app.clock.now();
     let (of_subscriber, numbers) = (app.event_ids.pair(now), app.event_ids.pair(now));
@@ -275,16 +278,13 @@ pub async fn erase(app: &App, caller: &Caller, id: CustomerId) -> Result<()> {
         })
         .await?;
     app.undone.note(caller.store);
-    Ok(())
-}
-
-/// See to it that the database's own files have nothing any more of who was erased; whether that could be done at once.
-/// Where not, a server does it by and by.
-pub async fn scour(app: &App) -> bool {
-    app.db.scour().await.unwrap_or_else(|error| {
+    if let Err(error) = ledger::sequencer::checkpoint(app, caller).await {
+        tracing::warn!(store_id = caller.store.0, %error, "what an erased customer declared waits");
+    }
+    if let Err(error) = app.db.scour().await {
         tracing::warn!(%error, "the database's log still has what was erased");
-        false
-    })
+    }
+    Ok(())
 }
 
 async fn list_in(

@@ -9,7 +9,6 @@ use rest::{
 };
 
 use super::{foreign_hash::ForeignHash, ops};
-use crate::ledger;
 
 pub fn routes(routes: Routes) -> Routes {
     const PATH: &str = "/customers/{customer_id}/password-hash";
@@ -28,12 +27,6 @@ async fn post_erasure(
     _: NoParams,
 ) -> Reply<NoContent> {
     ops::erase(&app, &caller, CustomerId(customer)).await?;
-    // What was declared and is no leaf yet becomes one, and goes: at once, or behind a backlog in the background. The
-    // customer is gone either way, and that is the answer.
-    if let Err(error) = ledger::ops::checkpoint(&app, &caller).await {
-        tracing::warn!(store_id = caller.store.0, %error, "what an erased customer declared waits");
-    }
-    ops::scour(&app).await;
     Ok(NoContent)
 }
 

@@ -1,9 +1,20 @@
 //! `/stores/{hash}/custodia/ledger` and receipts: ours, what a stranger checks consent with.
 
-use axum::{Extension, extract::State};
-use kernel::{CustomerId, Error, Scope};
+use axum::{
+    Extension,
+    body::Body,
+    extract::State,
+    http::{HeaderValue, header},
+    response::Response,
+};
+use futures_util::{
+    Stream, StreamExt as _, TryStreamExt as _,
+    stream::{once, try_unfold},
+};
+use kernel::{CustomerId, Error, Result as Outcome, Scope, StoreId};
 use ledger::{
     checkpoint::PublicKey,
+    export::{self, Opening},
     proof::Growth,
     receipt::{Receipt, Step},
 };
@@ -14,7 +25,7 @@ use rest::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{model::Head, ops};
+use super::{model::Head, ops, sequencer, walk};
 
 pub fn routes(routes: Routes) -> Routes {
     const RECEIPT: &str = "/customers/{customer_id}/consent/{sequence}/receipt";
@@ -22,6 +33,7 @@ pub fn routes(routes: Routes) -> Routes {
     routes
         .version(Version::Own)
         .get("/ledger/checkpoint", READ, checkpoint)
+        .get("/ledger/export", READ, export)
         .get("/ledger/keys", READ, keys)
         .get("/ledger/leaves", READ, leaves)
         .get("/ledger/proofs/consistency", READ, growth)
@@ -33,7 +45,7 @@ async fn checkpoint(
     Extension(caller): Extension<Caller>,
     _: NoParams,
 ) -> Reply<Json<One<CheckpointBody>>> {
-    Ok(Json(One::new(ops::checkpoint(&app, &caller).await?.into())))
+    Ok(Json(One::new(sequencer::checkpoint(&app, &caller).await?.into())))
 }
 
 async fn keys(State(app): State<App>, _: NoParams) -> Reply<Json<Written<KeyBody>>> {
@@ -52,6 +64,42 @@ async fn leaves(
     let leaves = ops::leaves(&app, &caller, from, limit).await?;
     let leaves: Reply<_> = leaves.into_iter().map(LeafBody::new).collect();
     Ok(Json(Written::new(leaves?)))
+}
+
+/// All of it, a line at a time and as it comes: nobody has to hold it. One that breaks off has no last line, and who
+/// checks it notices.
+async fn export(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    _: NoParams,
+) -> Reply<Response> {
+    let head = sequencer::checkpoint(&app, &caller).await?;
+    let opening = Opening::new(&head.store_hash, &ops::keys(&app).await?).line();
+    let closing = export::closing(&head.checkpoint);
+    let lines = once(async { Ok(opening) })
+        .chain(entries(app, caller.store, head.leaves()))
+        .chain(once(async { Ok(closing) }))
+        .map_ok(|lines| lines + "\n")
+        .inspect_err(|error| tracing::error!(%error, "an export breaks off"));
+    let mut response = Response::new(Body::from_stream(lines));
+    let kind = HeaderValue::from_static("application/x-ndjson");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+/// The lines of so many leaves, some thousands at a time.
+fn entries(app: App, store: StoreId, size: u64) -> impl Stream<Item = Outcome<String>> {
+    try_unfold(0, move |from| {
+        let app = app.clone();
+        async move {
+            if from == size {
+                return Ok(None);
+            }
+            let lines = walk::entries(&app.db, store, from, size).await?;
+            let next = from + lines.len() as u64;
+            Ok(Some((lines.join("\n"), next)))
+        }
+    })
 }
 
 async fn growth(

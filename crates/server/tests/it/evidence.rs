@@ -3,11 +3,12 @@
 use access::signing;
 use ledger::{
     checkpoint::{Head, PublicKey},
-    leaf::Leaf,
+    export::{Opening, Reading},
+    leaf::{Leaf, Terms},
     receipt::{Receipt, Step},
     tree::{Tree, has_grown, leaf_hash},
 };
-use resources::ledger::ops;
+use resources::ledger::sequencer;
 use serde_json::{Value, json};
 use testkit::{Answer, Service, on_each_engine};
 
@@ -17,6 +18,7 @@ const HISTORY: &str = "/stores/acme/custodia/customers/1/consent";
 
 const CHECKPOINT: &str = "/stores/acme/custodia/ledger/checkpoint";
 const KEYS: &str = "/stores/acme/custodia/ledger/keys";
+const EXPORT: &str = "/stores/acme/custodia/ledger/export";
 const LEAVES: &str = "/stores/acme/custodia/ledger/leaves";
 const GROWTH: &str = "/stores/acme/custodia/ledger/proofs/consistency";
 const POLICIES: &str = "/stores/acme/custodia/policies";
@@ -222,11 +224,21 @@ on_each_engine! {
         assert_eq!(service.audit().await.iter().filter(|line| *line == "consent.declared 1 []").count(), 3);
         // The ledger has all of it.
         let store = kernel::StoreId(service.number("SELECT store_id FROM store WHERE hash = 'acme'").await);
-        ops::sequence(service.app(), store).await.expect("the ledger grows");
+        sequencer::sequence(service.app(), store).await.expect("the ledger grows");
         let leaf = service.texts("SELECT json AS line FROM ledger_leaf WHERE leaf = 0").await;
         let leaf: Leaf = serde_json::from_str(&leaf[0]).expect("a leaf");
         assert_eq!((leaf.channel_id, leaf.locale.as_deref()), (Some(1), Some("de-AT")));
-        assert_eq!(leaf.policy_sha256.as_deref(), Some(SHA256));
+        let policy = service.get("read", POLICIES).await.json()["data"][0].clone();
+        let word = |name: &str| policy[name].as_str().expect("a text").to_owned();
+        let terms = Terms {
+            contact: word("contact"),
+            controller: word("controller"),
+            effective_at: word("effective_at"),
+            sha256: SHA256.to_owned(),
+            version: "2024-06".to_owned(),
+            withdrawal: word("withdrawal"),
+        };
+        assert_eq!(leaf.policy, Some(terms.digest()));
         assert_eq!(column(&service.get("read", HISTORY).await, "leaf").iter().filter(|leaf| leaf.is_null()).count(), 0);
     }
 
@@ -323,6 +335,26 @@ on_each_engine! {
             assert_eq!(service.get("read", &format!("{LEAVES}?{fault}")).await.status, 422, "{fault}");
         }
         assert_eq!(column(&service.get("other", &LEAVES.replace("acme", "zenith")).await, "index"), [0; 0]);
+    }
+
+    async fn a_whole_ledger_is_exported_line_by_line_and_checked_without_us(service: Service) {
+        service.crowd(1).await;
+        shows(&service.get("read", EXPORT).await, "empty");
+        for _ in 0..3 {
+            declare(&service, &["essential"], &[]).await;
+        }
+        let told = service.get("read", EXPORT).await;
+        assert_eq!((told.status, told.header("content-type")), (200, "application/x-ndjson"));
+        let text = told.text();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 5);
+        let opening = Opening::read(lines[0]).expect("it says whose it is");
+        assert_eq!(opening.store_hash, "acme");
+        let mut reading = Reading::new(&opening, [head_of(&service).await]);
+        lines[1..].iter().for_each(|line| reading.line(line));
+        assert_eq!((reading.size(), reading.end(&keys(&service).await)), (3, Vec::new()));
+        let theirs = service.get("other", "/stores/zenith/custodia/ledger/export").await;
+        assert_eq!(theirs.text().lines().count(), 2, "nothing of another store's");
     }
 
     async fn that_the_ledger_has_only_grown_is_proved_between_any_two_checkpoints(service: Service) {

@@ -8,10 +8,11 @@ use serde_json::json;
 use testkit::{Answer, Ask, Service, on_each_engine};
 
 /// Operations that are ours, or that clients ask for though no published document has them.
-pub(crate) const EXTRAS: [&str; 31] = [
+pub(crate) const EXTRAS: [&str; 32] = [
     "POST /stores/{}/custodia/customers/{}/erasure",
     "GET /stores/{}/custodia/customers/{}/consent/google",
     "GET /stores/{}/custodia/ledger/checkpoint",
+    "GET /stores/{}/custodia/ledger/export",
     "GET /stores/{}/custodia/ledger/keys",
     "GET /stores/{}/custodia/ledger/leaves",
     "GET /stores/{}/custodia/ledger/proofs/consistency",
