@@ -1,8 +1,8 @@
 use std::{ops::Deref, sync::Arc};
 
-use kernel::{Chance, hex};
+use kernel::{AccountId, Chance, Grants, hex};
 
-use crate::{Account, Author, Quirk};
+use crate::{Account, Author, Quirk, Store};
 
 /// Somebody whose token was recognised on the store it belongs to. Whoever holds one has been let in.
 #[derive(Clone, Debug)]
@@ -17,6 +17,20 @@ impl Caller {
     pub fn new(known: Arc<Account>, request: RequestId) -> Self {
         let author = Author { store: known.store.id, account: known.id, request };
         Self { author, known }
+    }
+
+    /// The operator, at the command line: nobody's account, so that the author of what they change is number 0.
+    #[must_use]
+    pub fn operator(store: Store, request: RequestId) -> Self {
+        let account = Account {
+            id: AccountId(0),
+            client_id: String::new(),
+            grants: Grants::default(),
+            created_at: store.created_at,
+            store: Arc::new(store),
+            revoked: false,
+        };
+        Self::new(Arc::new(account), request)
     }
 
     /// The store's name in paths.

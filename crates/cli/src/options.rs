@@ -54,11 +54,17 @@ pub(crate) enum Command {
     /// Make, list and revoke API accounts
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Forget a person who asks for it
+    #[command(subcommand)]
+    Customer(CustomerCommand),
     /// Check what proves a consent
     #[command(subcommand)]
     Consent(ConsentCommand),
     /// Bring the database up to this version; every command does so too
     Migrate,
+    /// Write SQLite's file anew, so that nothing is left in it of what was deleted. Servers go on reading, and wait to
+    /// write. PostgreSQL does as much by itself
+    Vacuum,
     /// Print what a bug report needs: versions, database, clock, permissions; no secrets
     Doctor,
 }
@@ -203,6 +209,19 @@ pub(crate) enum AccountCommand {
     Revoke {
         /// The account's client id, as `list` shows it
         client_id: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum CustomerCommand {
+    /// Erase a customer with all that belongs to it, the subscriber of the same address, and what opens its consents in the
+    /// ledger, which still verifies; also while a server runs. There is no way back
+    Erase {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+        /// The customer's number
+        id: i64,
     },
 }
 

@@ -20,7 +20,7 @@ use crate::{
         model::{Answer, Difference, Entry, Owner, Said},
         within as form_fields,
     },
-    instruments, memberships, metafields, sessions, shopper_profiles, wishlists,
+    instruments, memberships, metafields, outbox, sessions, shopper_profiles, wishlists,
 };
 
 /// What a request says of a customer and of what belongs to it.
@@ -175,6 +175,7 @@ pub async fn forget(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Res
     form_fields::forget_customers(tx, store, ids).await?;
     attribute_values::rows::delete_of_customers(tx, store, ids).await?;
     metafields::rows::delete_of_customers(tx, store, ids).await?;
+    outbox::rows::forget_metafields(tx, store, ids).await?;
     addresses::within::forget_customers(tx, store, ids).await?;
     instruments::rows::delete_of(tx, store, ids).await?;
     sessions::rows::delete_of(tx, store, ids).await?;

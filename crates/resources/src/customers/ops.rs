@@ -18,8 +18,9 @@ use crate::{
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     form_fields::model::Difference,
+    ledger,
     outbox::{self, model::Event},
-    sign_in,
+    sign_in, subscribers,
 };
 
 /// Customers that were written, in the order of the request.
@@ -200,7 +201,7 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[CustomerId]) -> Result<Ve
             .write(async |tx| {
                 hold_for_deletion(tx, caller.store).await?;
                 rows::lock(tx, caller.store, ids).await?;
-                delete_in(tx, caller, ids, &numbers, now).await
+                delete_in(tx, caller, ids, Change::customer_deleted, &numbers, now).await
             })
             .await?;
         gone.extend(deleted);
@@ -234,10 +235,38 @@ pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Res
                 hold_for_deletion(tx, caller.store).await?;
                 // Found outside this transaction: those that match no longer are left alone.
                 let ids = lists::lock_matching(tx, caller.store, &filter, &batch).await?;
-                delete_in(tx, caller, &ids, &numbers, now).await
+                delete_in(tx, caller, &ids, Change::customer_deleted, &numbers, now).await
             })
             .await?;
     }
+}
+
+/// Forget a person: the customer with all that belongs to it, and whoever subscribed with its address, or nothing of
+/// it. That address may be another account's as well: the account stays, the subscriber goes, for the person asked.
+///
+/// Then what was declared and is no leaf yet becomes one and goes, unless many others wait before it; and so does what
+/// the database's files have beside the rows. Where that fails the customer is gone all the same, and a server comes to
+/// the rest by and by.
+pub async fn erase(app: &App, caller: &Caller, id: CustomerId) -> Result<()> {
+    let now = app.clock.now();
+    let (of_subscriber, numbers) = (app.event_ids.pair(now), app.event_ids.pair(now));
+    app.db
+        .write(async |tx| {
+            hold_for_deletion(tx, caller.store).await?;
+            let held = rows::lock(tx, caller.store, &[id]).await?.pop();
+            let email_key = held.ok_or(Error::NotFound("customer"))?.email_key();
+            subscribers::within::forget_address(tx, caller, &email_key, of_subscriber, now).await?;
+            delete_in(tx, caller, &[id], Change::customer_erased, &[numbers], now).await
+        })
+        .await?;
+    app.undone.note(caller.store);
+    if let Err(error) = ledger::sequencer::checkpoint(app, caller).await {
+        tracing::warn!(store_id = caller.store.0, %error, "what an erased customer declared waits");
+    }
+    if let Err(error) = app.db.scour().await {
+        tracing::warn!(%error, "the database's log still has what was erased");
+    }
+    Ok(())
 }
 
 async fn list_in(
@@ -366,6 +395,7 @@ async fn delete_in(
     tx: &mut WriteTx,
     caller: &Caller,
     ids: &[CustomerId],
+    change: fn(CustomerId) -> Change,
     numbers: &[(i64, i64)],
     now: Timestamp,
 ) -> Result<Vec<CustomerId>> {
@@ -379,7 +409,7 @@ async fn delete_in(
     for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {
         outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerDeleted(*id), now)
             .await?;
-        audit::rows::record(tx, caller, *audit_id, &Change::customer_deleted(*id), now).await?;
+        audit::rows::record(tx, caller, *audit_id, &change(*id), now).await?;
     }
     Ok(gone)
 }

@@ -1,7 +1,7 @@
 //! Subscribers: who wants a store's newsletters, with or without an account.
 //!
 //! An address subscribes once. A subscriber belongs to no customer, also where both have one address: deleting
-//! the customer leaves the subscriber (ruling 25).
+//! the customer leaves the subscriber (ruling 25); erasing it does not.
 
 pub mod filter;
 pub mod model;

@@ -1,7 +1,7 @@
-//! A subscriber within the transaction of whoever makes a customer of the same address.
+//! Subscribers within the transaction of whoever deletes them, and of whoever makes or erases a customer of their address.
 
 use access::Author;
-use kernel::{Error, Result, SubscriberId, Timestamp};
+use kernel::{Error, Result, StoreId, SubscriberId, Timestamp};
 use sql::WriteTx;
 
 use super::{
@@ -14,6 +14,11 @@ use crate::{
     outbox::{self, model::Event},
 };
 
+/// Hold the addresses of the store's subscribers, and with them their count, until the transaction ends.
+pub async fn hold_addresses(tx: &mut WriteTx, store: StoreId) -> Result<()> {
+    counters::hold(tx, store, Counter::Subscriber).await?.ok_or(Error::NotFound("store"))
+}
+
 /// See to it that newsletters are sent to who has this address: as a new subscriber, or as the one that is there, of
 /// whom nothing else is changed. The numbers are for the event and the audit line.
 pub async fn subscribe(
@@ -24,7 +29,7 @@ pub async fn subscribe(
     now: Timestamp,
 ) -> Result<()> {
     let store = author.store;
-    counters::hold(tx, store, Counter::Subscriber).await?.ok_or(Error::NotFound("store"))?;
+    hold_addresses(tx, store).await?;
     let new = Subscriber::new(SubscriberId(0), draft, now);
     let Some(id) = rows::with_email_key(tx, store, &new.email_key()).await? else {
         let id = counters::take(tx, store, Counter::Subscriber, 1).await?;
@@ -43,6 +48,42 @@ pub async fn subscribe(
     rows::update(tx, store, &known).await?;
     let change = Change::subscriber_updated(id, &["consents"]);
     tell(tx, author, numbers, Event::SubscriberUpdated(id), &change, now).await
+}
+
+/// Delete those of these subscribers that there are. The caller holds their addresses; there are as many numbers as
+/// subscribers.
+pub async fn delete(
+    tx: &mut WriteTx,
+    author: &Author,
+    ids: &[SubscriberId],
+    numbers: &[(i64, i64)],
+    now: Timestamp,
+) -> Result<()> {
+    let gone = rows::delete(tx, author.store, ids).await?;
+    let count = i64::try_from(gone.len()).map_err(Error::internal)?;
+    counters::discount(tx, author.store, Counter::Subscriber, count).await?;
+    for (id, numbers) in gone.iter().zip(numbers) {
+        let change = Change::subscriber_deleted(*id);
+        tell(tx, author, *numbers, Event::SubscriberDeleted(*id), &change, now).await?;
+    }
+    Ok(())
+}
+
+/// Delete whoever subscribed with this address, folded. The caller holds no counter that comes after that of
+/// subscribers.
+pub async fn forget_address(
+    tx: &mut WriteTx,
+    author: &Author,
+    email_key: &str,
+    numbers: (i64, i64),
+    now: Timestamp,
+) -> Result<()> {
+    // Held first: somebody may be about to subscribe.
+    hold_addresses(tx, author.store).await?;
+    match rows::with_email_key(tx, author.store, email_key).await? {
+        Some(id) => delete(tx, author, &[id], &[numbers], now).await,
+        None => Ok(()),
+    }
 }
 
 /// Tell of a change: by an event, and by an audit line.
