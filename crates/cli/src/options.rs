@@ -91,7 +91,7 @@ pub(crate) struct ServeOptions {
     /// The longest request body, in bytes
     #[arg(long, env = "CUSTODIA_BODY_LIMIT", default_value_t = 1 << 20, value_name = "BYTES")]
     pub(crate) body_limit: usize,
-    /// Requests come through a proxy that adds to X-Forwarded-For where they came from
+    /// Requests come through a proxy that adds to X-Forwarded-For where they came from: shoppers are told apart by it
     #[arg(long, env = "CUSTODIA_BEHIND_PROXY")]
     pub(crate) behind_proxy: bool,
 }
