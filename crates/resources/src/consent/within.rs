@@ -33,6 +33,10 @@ pub async fn declare(
     // The customer's row counts its declarations: taking the next number holds it.
     let given = customers::rows::next_declaration(tx, author.store, customer, at).await?;
     let (sequence, declared_at) = given.ok_or(Error::NotFound("customer"))?;
+    if draft.at.is_some_and(|at| at < declared_at) {
+        let rule = "must not be earlier than what the customer has declared last";
+        return Err(Error::invalid("declared_at", rule));
+    }
     let declared = Declared {
         sequence,
         declaration: draft.declaration,
