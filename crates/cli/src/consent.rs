@@ -14,7 +14,7 @@ use ::ledger::{
 };
 use access::{signing, stores};
 use kernel::{Clock as _, StoreId, SystemChance, SystemClock};
-use resources::ledger::ops as ledger;
+use resources::ledger::{ops as ledger, sequencer, walk};
 use rest::{App, Settings};
 use sql::Db;
 
@@ -58,13 +58,13 @@ async fn export(shared: &Shared, db: &Db, hash: &str) -> Outcome {
     let seal = open::seal(shared, db).await?;
     let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
     let app = App::new(db.clone(), seal, clock, chance, Settings::default()).await?;
-    let head = ledger::sequence(&app, store).await?;
+    let head = sequencer::sequence(&app, store).await?;
     let size = u64::try_from(head.size)?;
     let mut out = BufWriter::new(io::stdout().lock());
     writeln!(out, "{}", Opening::new(hash, &signing::public(db).await?).line())?;
     let mut from = 0;
     while from < size {
-        let lines = ledger::entries(db, store, from, size).await?;
+        let lines = walk::entries(db, store, from, size).await?;
         from += lines.len() as u64;
         for line in lines {
             writeln!(out, "{line}")?;
@@ -100,13 +100,21 @@ async fn prove(db: &Db, hash: &str, leaf: Option<u64>, consistency: &[u64]) -> O
 async fn verify_store(db: &Db, options: &VerifyOptions, hash: &str) -> Outcome {
     let store = find(db, hash).await?;
     let said = keys(&options.keys, options.key_file.as_deref())?;
-    let keys = if said.is_empty() { signing::public(db).await? } else { said };
+    let are_its_own = said.is_empty();
+    let keys = if are_its_own { signing::public(db).await? } else { said };
     let older = older(&options.checkpoints, hash, &keys)?;
-    let found = ledger::verify(db, store, &keys, older).await?;
+    let found = walk::verify(db, store, &keys, older).await?;
     told(&found.damages)?;
     println!("The ledger of {hash} holds.");
     println!("leaves        {}", found.leaves);
     println!("declarations  {} are kept, each as its leaf says", found.declarations);
+    let gone = found.leaves.saturating_sub(found.declarations);
+    println!("erased        {gone} leaves are of customers who have gone");
+    if are_its_own {
+        println!(
+            "keys          the database's own: who can write there can have made others. Say --key PUBLICKEY"
+        );
+    }
     told_of_older(options);
     Ok(())
 }
@@ -165,8 +173,15 @@ fn verify_receipt(json: &str, keys: &[PublicKey]) -> Outcome {
     println!("declared  {}", receipt.declared_at);
     println!("allowed   {}", leaf.allow.join(" "));
     println!("refused   {}", leaf.deny.join(" "));
-    if let Some(sha256) = &leaf.policy_sha256 {
-        println!("policy    SHA-256 {sha256}");
+    if leaf.gpc {
+        println!("signal    the browser asked not to be followed (Sec-GPC)");
+    }
+    if let Some(policy) = &receipt.policy {
+        println!(
+            "policy    {} of {}, SHA-256 {}",
+            policy.version, policy.effective_at, policy.sha256
+        );
+        println!("by        {}, {}", receipt.controller.name, receipt.controller.contact);
     }
     println!("leaf      {} of {}", receipt.evidence.index, head.size);
     println!("signed    {}", head.origin);

@@ -196,7 +196,9 @@ mod tests {
         let mut tree = Tree::default();
         let mut heads = Vec::new();
         for index in 0..3 {
-            let person = crate::leaf::Person { customer_id: 5 }.commitment(&Salt::new([index; 32]));
+            let sequence = i64::from(index) + 1;
+            let person = crate::leaf::Person { customer_id: 5, sequence, session: None };
+            let person = person.commitment(&Salt::new([index; 32]));
             let leaf = Leaf {
                 version: 1,
                 store_hash: "shop".to_owned(),
@@ -207,7 +209,8 @@ mod tests {
                 client_id: None,
                 channel_id: None,
                 locale: Some("de-DE".to_owned()),
-                policy_sha256: None,
+                gpc: false,
+                policy: None,
                 person: Commitment(person.0),
             };
             tree.append(leaf.hash()).unwrap();

@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use kernel::{Chance, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 use crate::tree::{self, Hash};
 
@@ -24,6 +24,28 @@ pub struct Salt([u8; 32]);
 pub struct Person {
     /// The customer's id in the store.
     pub customer_id: i64,
+    /// Which of the customer's declarations it is, from 1.
+    pub sequence: i64,
+    /// What names the session in which the shopper declared it; absent where somebody else did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+}
+
+/// The policy that was shown, with all that a receipt says of it. A leaf has the digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Terms {
+    /// How to reach the controller.
+    pub contact: String,
+    /// Who has to answer for what is done with the data.
+    pub controller: String,
+    /// Since when the policy holds: RFC 3339 in UTC.
+    pub effective_at: String,
+    /// The SHA-256 of the text, in hexadecimal digits.
+    pub sha256: String,
+    /// As the store names the policy.
+    pub version: String,
+    /// How to take consent back.
+    pub withdrawal: String,
 }
 
 /// What is known of a declaration for good. No two have the same commitment, so no two leaves are the same.
@@ -40,7 +62,7 @@ pub struct Leaf {
     pub allow: Vec<String>,
     /// Names of those that are refused.
     pub deny: Vec<String>,
-    /// Through which door it came: `management_api`.
+    /// Through which door it came: `management_api`, `storefront` or `browser_signal`.
     pub source: String,
     /// The client id of the API account that made it; absent where a shopper did.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,9 +73,12 @@ pub struct Leaf {
     /// The language in which the shopper was asked, as BCP 47 has it; absent where that was not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
-    /// The SHA-256 of the policy that was shown, in hexadecimal digits; absent where none was named.
+    /// The browser said that its user does not want to be followed (`Sec-GPC: 1`); absent where it did not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gpc: bool,
+    /// The digest of the policy that was shown; absent where none was named.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub policy_sha256: Option<String>,
+    pub policy: Option<Commitment>,
     /// The commitment to the person.
     pub person: Commitment,
 }
@@ -117,6 +142,19 @@ impl Person {
         let part = serde_json_canonicalizer::to_vec(self).expect("a person can be said in JSON");
         let mac = Hmac::<Sha256>::new_from_slice(&salt.0).expect("a key of any length fits");
         Commitment(mac.chain_update(part).finalize().into_bytes().into())
+    }
+}
+
+impl Terms {
+    /// SHA-256 of them in canonical JSON (RFC 8785). No salt: a policy is public.
+    ///
+    /// # Panics
+    ///
+    /// Never: texts can be said in JSON.
+    #[must_use]
+    pub fn digest(&self) -> Commitment {
+        let text = serde_json_canonicalizer::to_vec(self).expect("texts can be said in JSON");
+        Commitment(Sha256::digest(text).into())
     }
 }
 
@@ -205,7 +243,8 @@ mod tests {
             client_id: None,
             channel_id: Some(1),
             locale: Some("de-DE".to_owned()),
-            policy_sha256: None,
+            gpc: false,
+            policy: None,
             person,
         }
     }
@@ -226,24 +265,61 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_beside_the_lists_is_said_where_it_is() {
+        let mut leaf = leaf(Commitment([0xab; 32]));
+        (leaf.gpc, leaf.policy) = (true, Some(terms().digest()));
+        let text = String::from_utf8(leaf.to_bytes()).unwrap();
+        assert!(text.contains(r#""gpc":true,"locale":"de-DE","person":"#), "{text}");
+        assert_eq!(text.parse::<Leaf>(), Ok(leaf));
+    }
+
+    fn terms() -> Terms {
+        Terms {
+            contact: "privacy@acme.example".to_owned(),
+            controller: "Acme".to_owned(),
+            effective_at: "2024-06-01T00:00:00Z".to_owned(),
+            sha256: "ab".repeat(32),
+            version: "2024-06".to_owned(),
+            withdrawal: "In the account.".to_owned(),
+        }
+    }
+
+    /// Python's `hashlib` over the text as it stands here.
+    #[test]
+    fn a_policys_digest_is_that_of_its_canonical_terms() {
+        let text = format!(
+            r#"{{"contact":"privacy@acme.example","controller":"Acme","effective_at":"2024-06-01T00:00:00Z","sha256":"{}","version":"2024-06","withdrawal":"In the account."}}"#,
+            "ab".repeat(32)
+        );
+        assert_eq!(terms().digest().0, <[u8; 32]>::from(Sha256::digest(text)));
+    }
+
+    const PERSON: Person = Person { customer_id: 5, sequence: 1, session: None };
+
+    #[test]
     fn a_commitment_opens_with_its_salt_and_its_person_alone() {
         let chance = SeededChance::new(1);
         let (salt, other) = (Salt::draw(&chance), Salt::draw(&chance));
-        let person = Person { customer_id: 5 };
-        let commitment = person.commitment(&salt);
-        assert_eq!(person.commitment(&salt), commitment);
-        assert_ne!(person.commitment(&other), commitment);
-        assert_ne!(Person { customer_id: 6 }.commitment(&salt), commitment);
+        let commitment = PERSON.commitment(&salt);
+        assert_eq!(PERSON.commitment(&salt), commitment);
+        assert_ne!(PERSON.commitment(&other), commitment);
+        for other in [
+            Person { customer_id: 6, ..PERSON },
+            Person { sequence: 2, ..PERSON },
+            Person { session: Some("5".to_owned()), ..PERSON },
+        ] {
+            assert_ne!(other.commitment(&salt), commitment);
+        }
         assert_eq!(format!("{salt:?}"), "Salt(..)");
     }
 
     /// RFC 4231 has no key of 32 bytes with such a text; this one is Python's `hmac`.
     #[test]
     fn a_commitment_is_hmac_sha256_of_the_canonical_part() {
-        let commitment = Person { customer_id: 5 }.commitment(&Salt::new([1; 32]));
+        let commitment = PERSON.commitment(&Salt::new([1; 32]));
         assert_eq!(
             kernel::hex(&commitment.0),
-            "ff3dad6cbc3e020d10d3d8ee30a77e2a67ae32c94535e22eea36c88378c06fea"
+            "2f85f0497da82e686b1d8d9471230201086fbe6949f1afa632aaa14c20cbbe30"
         );
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
     checkpoint::{CheckpointError, Head, PublicKey},
-    leaf::{Leaf, Person, Salt},
+    leaf::{Leaf, Person, Salt, Terms},
     tree::{self, Hash},
 };
 
@@ -31,7 +31,7 @@ pub struct Receipt {
     /// What the person was shown; absent where nothing was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
-    /// How to take it back.
+    /// How to take it back: as the policy says, else [`WITHDRAWAL`].
     pub withdrawal: String,
     /// What proves it.
     pub evidence: Evidence,
@@ -117,6 +117,10 @@ pub enum Fault {
 /// The one structure that there is.
 pub const SCHEMA: &str = "custodia/receipt/1";
 
+/// How to take consent back, where no policy says it.
+pub const WITHDRAWAL: &str =
+    "Change your choice where the store asked for it, or tell the store that you withdraw it.";
+
 impl Receipt {
     /// Check all of it against the keys of who signed it. What the checkpoint says of the tree.
     pub fn verify(&self, keys: &[PublicKey]) -> Result<Head, Fault> {
@@ -135,17 +139,33 @@ impl Receipt {
         if self.subject.commitment(salt) != leaf.person {
             return Err(Fault::Person);
         }
-        let policy = self.policy.as_ref().map(|policy| &policy.sha256);
         let words = [
             ("controller", self.controller.store_hash == leaf.store_hash),
             ("declared_at", self.declared_at == leaf.declared_at().to_rfc3339_micros()),
             ("purposes", self.purposes == Purpose::of(leaf)),
-            ("policy", policy == leaf.policy_sha256.as_ref()),
+            ("policy", self.terms().map(|terms| terms.digest()) == leaf.policy),
+            ("controller", self.policy.is_some() || self.controller.is_unnamed()),
+            ("withdrawal", self.policy.is_some() || self.withdrawal == WITHDRAWAL),
         ];
         match words.into_iter().find(|(_, agrees)| !agrees) {
             Some((words, _)) => Err(Fault::Words(words)),
             None => Ok(head),
         }
+    }
+
+    /// What it says of the policy; `None` where none was named.
+    fn terms(&self) -> Option<Terms> {
+        let Policy { version, sha256, effective_at } = self.policy.clone()?;
+        let Controller { name: controller, contact, .. } = self.controller.clone();
+        let withdrawal = self.withdrawal.clone();
+        Some(Terms { contact, controller, effective_at, sha256, version, withdrawal })
+    }
+}
+
+impl Controller {
+    /// Whether nothing but the store is said.
+    fn is_unnamed(&self) -> bool {
+        self.name.is_empty() && self.contact.is_empty()
     }
 }
 
@@ -189,7 +209,16 @@ mod tests {
     /// The receipt of leaf 3 of 7.
     fn receipt() -> Receipt {
         let at = Timestamp(1_700_000_000_000_001);
-        let (salt, subject) = (Salt::new([9; 32]), Person { customer_id: 5 });
+        let salt = Salt::new([9; 32]);
+        let subject = Person { customer_id: 5, sequence: 2, session: None };
+        let terms = Terms {
+            contact: "privacy@shop.example".to_owned(),
+            controller: "Shop Ltd".to_owned(),
+            effective_at: "2023-01-01T00:00:00Z".to_owned(),
+            sha256: "ab".repeat(32),
+            version: "3".to_owned(),
+            withdrawal: "Write to us.".to_owned(),
+        };
         let leaf = Leaf {
             version: 1,
             store_hash: "shop".to_owned(),
@@ -200,7 +229,8 @@ mod tests {
             client_id: Some("client".to_owned()),
             channel_id: None,
             locale: None,
-            policy_sha256: Some("ab".repeat(32)),
+            gpc: false,
+            policy: Some(terms.digest()),
             person: subject.commitment(&salt),
         };
         let mut tree = Tree::default();
@@ -214,18 +244,18 @@ mod tests {
             schema: SCHEMA.to_owned(),
             controller: Controller {
                 store_hash: "shop".to_owned(),
-                name: "Shop Ltd".to_owned(),
-                contact: String::new(),
+                name: terms.controller,
+                contact: terms.contact,
             },
             subject,
             declared_at: at.to_rfc3339_micros(),
             purposes: Purpose::of(&leaf),
             policy: Some(Policy {
-                version: "3".to_owned(),
-                sha256: "ab".repeat(32),
-                effective_at: "2023-01-01T00:00:00Z".to_owned(),
+                version: terms.version,
+                sha256: terms.sha256,
+                effective_at: terms.effective_at,
             }),
-            withdrawal: "Write to us.".to_owned(),
+            withdrawal: terms.withdrawal,
             evidence: Evidence { leaf, salt, index: 3, proof, checkpoint: head.sign(&key()) },
         }
     }
@@ -265,7 +295,35 @@ mod tests {
             &Fault::Words("declared_at"),
         );
         check(|it| it.purposes[1].allowed = true, &Fault::Words("purposes"));
+        check(|it| it.subject.sequence = 1, &Fault::Person);
         check(|it| it.policy = None, &Fault::Words("policy"));
+        check(|it| it.policy.as_mut().unwrap().version.push('1'), &Fault::Words("policy"));
+        check(|it| it.policy.as_mut().unwrap().effective_at.push('1'), &Fault::Words("policy"));
+        check(|it| it.controller.name.push('.'), &Fault::Words("policy"));
+        check(|it| it.controller.contact.push('.'), &Fault::Words("policy"));
+        check(|it| it.withdrawal.push('.'), &Fault::Words("policy"));
+    }
+
+    #[test]
+    fn without_a_policy_nobody_is_named() {
+        let mut receipt = receipt();
+        receipt.evidence.leaf.policy = None;
+        (receipt.policy, receipt.withdrawal) = (None, WITHDRAWAL.to_owned());
+        (receipt.controller.name, receipt.controller.contact) = (String::new(), String::new());
+        let mut tree = Tree::default();
+        tree.append(receipt.evidence.leaf.hash()).unwrap();
+        let origin = "custodia.example/shop".to_owned();
+        let head = Head { origin, size: 1, root: tree.root().unwrap() };
+        (receipt.evidence.index, receipt.evidence.proof) = (0, Vec::new());
+        receipt.evidence.checkpoint = head.sign(&key());
+        let verify =
+            |receipt: &Receipt| receipt.verify(&[key().public().clone()]).map(|it| it.size);
+        assert_eq!(verify(&receipt), Ok(1));
+        let mut named = receipt.clone();
+        named.controller.name.push('.');
+        assert_eq!(verify(&named), Err(Fault::Words("controller")));
+        receipt.withdrawal.push('.');
+        assert_eq!(verify(&receipt), Err(Fault::Words("withdrawal")));
     }
 
     #[test]

@@ -84,6 +84,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0015_policies", include_str!("../schema/0015_policies.sql")),
     script("0016_domains", include_str!("../schema/0016_domains.sql")),
     script("0017_sessions", include_str!("../schema/0017_sessions.sql")),
+    script("0018_evidence", include_str!("../schema/0018_evidence.sql")),
 ];
 
 /// A script that both engines read alike.

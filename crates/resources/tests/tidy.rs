@@ -1,5 +1,5 @@
-//! The layout, held by tests: `model`, `filter` < `rows` < `within` < `belongings` < `ops` < `answers` < `shape` <
-//! `v2`, `v3`, `own`, `storefront`, and the words that each of them may not say. `within` is what several resources'
+//! The layout, held by tests: `model`, `filter` < `rows` < `within` < `belongings`, `sequencer`, `walk` < `ops` <
+//! `answers` < `shape` < `v2`, `v3`, `own`, `storefront`, and the words that each of them may not say. `within` is what several resources'
 //! transactions do to one resource, `shape` the JSON that several resources' wires share, `answers` that of form
 //! fields, which other shapes hold. What counts is code: comments are left out, and texts but for SQL.
 
@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Each kind of file in a resource's folder: its layer, and what it never says.
-const LAYERS: [(&str, usize, &[&str]); 17] = [
+const LAYERS: [(&str, usize, &[&str]); 19] = [
     ("model", 0, PURE),
     ("filter", 0, PURE),
     ("countries", 0, PURE),
@@ -22,7 +22,9 @@ const LAYERS: [(&str, usize, &[&str]); 17] = [
     ("within", 2, INSIDE),
     ("standing", 2, INSIDE),
     ("belongings", 3, INSIDE),
-    ("ops", 4, &["axum::", "serde", "rest::v2", "rest::v3", "rest::json", ".query(", "StatusCode"]),
+    ("sequencer", 3, OPS),
+    ("walk", 3, OPS),
+    ("ops", 4, OPS),
     ("answers", 5, &["axum::", "sql::", ".query(", ".db"]),
     ("shape", 6, &["axum::", "sql::", ".query(", ".db"]),
     ("v2", 7, &["sql::", ".query(", ".db"]),
@@ -37,6 +39,10 @@ const PURE: &[&str] = &["sql::", "axum::", "serde", "rest::", "async fn", ".quer
 /// What has the SQL never says.
 const ROWS: &[&str] =
     &["axum::", "serde", "rest::v2", "rest::v3", "rest::json", ".db", "StatusCode"];
+
+/// What opens transactions never says.
+const OPS: &[&str] =
+    &["axum::", "serde", "rest::v2", "rest::v3", "rest::json", ".query(", "StatusCode"];
 
 /// What is done inside a transaction that another file has opened never says.
 const INSIDE: &[&str] = &["axum::", "serde", "rest::", ".query(", ".db", "StatusCode"];

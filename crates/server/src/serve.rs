@@ -1,7 +1,11 @@
 //! The loop that answers on a port.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+};
 
+use futures_util::FutureExt as _;
+use resources::ledger::sequencer;
 use rest::{App, Peer};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -60,7 +64,7 @@ pub async fn serve(
     let watched = app.clone();
     let watch = tokio::spawn(async move { watched.tokens.watch().await });
     let kept = app.clone();
-    let sequencer = tokio::spawn(async move { resources::ledger::ops::keep(&kept).await });
+    let sequencer = tokio::spawn(async move { keep_ledgers(&kept).await });
     let mut connections = JoinSet::new();
     let (stopping, stopped) = watch::channel(false);
     {
@@ -94,6 +98,14 @@ pub async fn serve(
     watch.abort();
     sequencer.abort();
     app.db.close().await.map_err(io::Error::other)
+}
+
+/// Follow what is declared; should that ever panic, it begins anew.
+async fn keep_ledgers(app: &App) {
+    while AssertUnwindSafe(sequencer::keep(app)).catch_unwind().await.is_err() {
+        tracing::error!("the sequencer panicked and begins anew");
+        sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// The next connection, and where it comes from.

@@ -7,7 +7,7 @@ use ledger::{
     checkpoint::{Head, SigningKey},
     leaf::{Leaf, Person, Salt},
     proof::{Growth, Inclusion},
-    receipt::{Controller, Evidence, Purpose, Receipt, SCHEMA, Step},
+    receipt::{Controller, Evidence, Purpose, Receipt, SCHEMA, Step, WITHDRAWAL},
     tree::Tree,
 };
 use serde_json::json;
@@ -17,7 +17,8 @@ use crate::place::{Account, Engine, Place, bare, failed, succeeded};
 /// The receipt of leaf 1 of 3, signed by another installation.
 fn receipt(key: &SigningKey) -> Receipt {
     let at = Timestamp(1_700_000_000_000_001);
-    let (salt, subject) = (Salt::new([9; 32]), Person { customer_id: 5 });
+    let salt = Salt::new([9; 32]);
+    let subject = Person { customer_id: 5, sequence: 1, session: None };
     let leaf = Leaf {
         version: 1,
         store_hash: "shop".to_owned(),
@@ -28,7 +29,8 @@ fn receipt(key: &SigningKey) -> Receipt {
         client_id: None,
         channel_id: None,
         locale: None,
-        policy_sha256: None,
+        gpc: false,
+        policy: None,
         person: subject.commitment(&salt),
     };
     let mut tree = Tree::default();
@@ -49,7 +51,7 @@ fn receipt(key: &SigningKey) -> Receipt {
         declared_at: at.to_rfc3339_micros(),
         purposes: Purpose::of(&leaf),
         policy: None,
-        withdrawal: "Write to us.".to_owned(),
+        withdrawal: WITHDRAWAL.to_owned(),
         evidence: Evidence { leaf, salt, index: 1, proof, checkpoint: head.sign(key) },
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use ledger::{
     leaf::{Leaf, Person, Salt},
     proof::Inclusion,
-    receipt::{Controller, Evidence, Purpose, Receipt, SCHEMA},
+    receipt::{Controller, Evidence, Purpose, Receipt, SCHEMA, WITHDRAWAL},
 };
 use serde_json::{Value, json};
 
@@ -93,11 +93,11 @@ fn receipt(place: &Place, export: &str, customer: i64) -> Receipt {
             name: String::new(),
             contact: String::new(),
         },
-        subject: Person { customer_id: customer },
+        subject: Person { customer_id: customer, sequence: 1, session: None },
         declared_at: leaf.declared_at().to_rfc3339_micros(),
         purposes: Purpose::of(&leaf),
         policy: None,
-        withdrawal: String::new(),
+        withdrawal: WITHDRAWAL.to_owned(),
         evidence: Evidence {
             salt: Salt::new(std::array::from_fn(byte)),
             leaf,

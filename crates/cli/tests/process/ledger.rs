@@ -227,8 +227,9 @@ fn holds(place: &Place, shop: &Shop, rounds: u32) {
     let verified = place.run(&arguments);
     let leaves = format!("SELECT size FROM ledger WHERE store_hash = '{store}'");
     let leaves = place.database().number(&leaves);
-    let kept =
-        format!("leaves        {leaves}\ndeclarations  {leaves} are kept, each as its leaf says\n");
+    let kept = format!(
+        "leaves        {leaves}\ndeclarations  {leaves} are kept, each as its leaf says\nerased        0 "
+    );
     assert!(verified.contains(&kept), "{verified}");
 }
 

@@ -1,5 +1,5 @@
 use access::RequestId;
-use kernel::{AccountId, StoreId, Timestamp};
+use kernel::{AccountId, CustomerId, StoreId, Timestamp};
 use rest::Caller;
 use sql::{Result, WriteTx};
 
@@ -38,6 +38,23 @@ pub async fn record_of(
     .bind(change.subject)
     .bind(change.fields.as_str())
     .bind(at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Have the lines of these customers' sign-ins name nobody (0).
+pub async fn unname_sign_ins(
+    tx: &mut WriteTx,
+    store: StoreId,
+    customers: &[CustomerId],
+) -> Result<()> {
+    tx.query(
+        "UPDATE audit SET subject = 0
+         WHERE store_id = $1 AND action = 'customer.signed_in' AND subject IN ",
+    )
+    .bind(store)
+    .push_list(customers.iter().copied())
     .execute()
     .await?;
     Ok(())

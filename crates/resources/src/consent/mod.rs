@@ -9,3 +9,4 @@ pub mod own;
 pub mod rows;
 mod shape;
 pub mod v3;
+pub mod within;

@@ -45,8 +45,12 @@ pub struct Declared {
     pub declared_at: Timestamp,
     /// The name of the door through which it came.
     pub source: String,
-    /// The API account that made it.
+    /// The API account that made it; 0 where a shopper did.
     pub declared_by: AccountId,
+    /// What names the session in which a shopper made it; empty where somebody else did.
+    pub session: String,
+    /// Whether the browser said that its user does not want to be followed.
+    pub gpc: bool,
     pub channel: Option<ChannelId>,
     /// Empty where none was said.
     pub locale: String,
@@ -68,6 +72,13 @@ pub struct PolicyName {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Draft {
     pub declaration: Declaration,
+    pub source: Source,
+    /// When, where it was before now.
+    pub at: Option<Timestamp>,
+    /// What names the shopper's session; empty where somebody else declares it.
+    pub session: String,
+    /// Whether the browser says that its user does not want to be followed.
+    pub gpc: bool,
     pub channel: Option<ChannelId>,
     // Invariant: like a language tag, or empty.
     locale: String,
@@ -86,10 +97,15 @@ pub struct History {
 }
 
 /// Through which door a declaration came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Source {
     /// The management API, with an API account's token.
+    #[default]
     ManagementApi,
+    /// A shopper, at the storefront.
+    Storefront,
+    /// A shopper's browser, without a choice of theirs.
+    BrowserSignal,
 }
 
 impl Declaration {
@@ -219,6 +235,8 @@ impl Source {
     pub fn name(self) -> &'static str {
         match self {
             Self::ManagementApi => "management_api",
+            Self::Storefront => "storefront",
+            Self::BrowserSignal => "browser_signal",
         }
     }
 }

@@ -3,7 +3,7 @@ use ledger::leaf::Salt;
 use sql::{FromRow, ReadTx, Result, Row, Value, WriteTx};
 
 use super::model::{Categories, Category, Consent, Declaration, Declared, PolicyName};
-use crate::ledger::model::{Opening, Pending};
+use crate::ledger::model::{Entry, Opening};
 
 /// What is in force for a customer; `None` when there is no such customer.
 ///
@@ -25,18 +25,20 @@ pub async fn current(
     .await
 }
 
-/// Add a declaration to the history, under the number that the customer's row gave out.
+/// Add a declaration to the history, under the number that the customer's row gave out; with the numbers of its event
+/// and its audit line.
 pub async fn append(
     tx: &mut WriteTx,
     store: StoreId,
     customer: CustomerId,
     declared: &Declared,
+    (event_id, audit_id): (i64, i64),
 ) -> Result<()> {
     tx.query(
         "INSERT INTO consent_declaration
              (store_id, customer_id, sequence, allow, deny, declared_at, source, declared_by, channel_id, locale,
-              policy_sha256)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+              policy_sha256, session, gpc, event_id, audit_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(store)
     .bind(customer)
@@ -49,6 +51,10 @@ pub async fn append(
     .bind(declared.channel.unwrap_or(ChannelId(0)))
     .bind(declared.locale.as_str())
     .bind(declared.policy.as_ref().map_or("", |policy| policy.sha256.as_str()))
+    .bind(declared.session.as_str())
+    .bind(declared.gpc)
+    .bind(event_id)
+    .bind(audit_id)
     .execute()
     .await?;
     Ok(())
@@ -64,7 +70,7 @@ pub async fn up_to(
 ) -> Result<Vec<Declared>> {
     tx.query(
         "SELECT d.sequence, d.allow, d.deny, d.declared_at, d.source, d.declared_by, d.channel_id, d.locale,
-                d.policy_sha256, p.version, d.leaf
+                d.session, d.gpc, d.policy_sha256, p.version, d.leaf
          FROM consent_declaration d LEFT JOIN consent_policy p
              ON p.store_id = d.store_id AND p.sha256 = d.policy_sha256
          WHERE d.store_id = $1 AND d.customer_id = $2 AND d.sequence <= $3
@@ -86,7 +92,7 @@ pub async fn opening(
     sequence: i64,
 ) -> Result<Option<Opening>> {
     tx.query(
-        "SELECT leaf, salt, policy_sha256 FROM consent_declaration
+        "SELECT leaf, salt, session, policy_sha256 FROM consent_declaration
          WHERE store_id = $1 AND customer_id = $2 AND sequence = $3 AND detached = FALSE",
     )
     .bind(store)
@@ -111,11 +117,11 @@ pub async fn has_pending(tx: &mut ReadTx, store: StoreId) -> Result<bool> {
 
 /// Some declarations that wait for the ledger, the oldest first, held until the transaction ends. One that somebody
 /// else holds, as its customer is being deleted, is left for the next time: nobody is waited for.
-pub async fn pending(tx: &mut WriteTx, store: StoreId, limit: i64) -> Result<Vec<Pending>> {
+pub async fn pending(tx: &mut WriteTx, store: StoreId, limit: i64) -> Result<Vec<Entry>> {
     let skip_locked = tx.skip_locked();
     tx.query(
-        "SELECT customer_id, sequence, allow, deny, declared_at, source, declared_by, channel_id, locale,
-                policy_sha256, detached
+        "SELECT customer_id, sequence, session, allow, deny, declared_at, source, declared_by, channel_id, locale, gpc,
+                policy_sha256, leaf, detached
          FROM consent_declaration WHERE store_id = $1 AND leaf IS NULL
          ORDER BY declared_at, customer_id, sequence LIMIT $2",
     )
@@ -130,7 +136,7 @@ pub async fn pending(tx: &mut WriteTx, store: StoreId, limit: i64) -> Result<Vec
 pub async fn sequenced(
     tx: &mut WriteTx,
     store: StoreId,
-    declared: &Pending,
+    declared: &Entry,
     leaf: i64,
     salt: &Salt,
 ) -> Result<()> {
@@ -161,7 +167,9 @@ pub async fn sequenced(
 }
 
 /// Cut the link between customers that are going and what they declared: what the ledger has is deleted here, with
-/// what would open it there; what it has not yet is deleted as soon as it has it.
+/// what would open it there; what it has not yet is deleted as soon as it has it. The moment of a leaf is as good as a
+/// name to who finds it elsewhere beside one: so the audit's lines of that moment name nobody any more (0), and events
+/// of it that wait are dropped: what they would have said to ask for is gone.
 pub async fn detach(tx: &mut WriteTx, store: StoreId, customers: &[CustomerId]) -> Result<()> {
     // This holds them all, and waits for a sequencer that has some of them in hand.
     tx.query(
@@ -169,6 +177,24 @@ pub async fn detach(tx: &mut WriteTx, store: StoreId, customers: &[CustomerId]) 
     )
     .bind(store)
     .push_list(customers.iter().copied())
+    .execute()
+    .await?;
+    tx.query(
+        "UPDATE audit SET subject = 0 WHERE store_id = $1 AND audit_id IN
+             (SELECT audit_id FROM consent_declaration WHERE store_id = $1 AND customer_id IN ",
+    )
+    .bind(store)
+    .push_list(customers.iter().copied())
+    .push(")")
+    .execute()
+    .await?;
+    tx.query(
+        "DELETE FROM outbox WHERE store_id = $1 AND event_id IN
+             (SELECT event_id FROM consent_declaration WHERE store_id = $1 AND customer_id IN ",
+    )
+    .bind(store)
+    .push_list(customers.iter().copied())
+    .push(")")
     .execute()
     .await?;
     tx.query(
@@ -182,32 +208,12 @@ pub async fn detach(tx: &mut WriteTx, store: StoreId, customers: &[CustomerId]) 
     Ok(())
 }
 
-impl FromRow for Pending {
-    fn from_row(row: &Row<'_>) -> Result<Self> {
-        let declaration = Declaration::new(row.get("allow")?, row.get("deny")?)
-            .map_err(|error| sql::Error::column("deny", error))?;
-        let channel: ChannelId = row.get("channel_id")?;
-        Ok(Self {
-            customer: row.get("customer_id")?,
-            sequence: row.get("sequence")?,
-            allow: declaration.allow().names(),
-            deny: declaration.deny().names(),
-            declared_at: row.get("declared_at")?,
-            source: row.get("source")?,
-            declared_by: row.get("declared_by")?,
-            channel: (channel != ChannelId(0)).then_some(channel),
-            locale: row.get("locale")?,
-            policy_sha256: row.get("policy_sha256")?,
-            detached: row.get("detached")?,
-        })
-    }
-}
-
 impl FromRow for Opening {
     fn from_row(row: &Row<'_>) -> Result<Self> {
         Ok(Self {
             leaf: row.get("leaf")?,
             salt: row.get("salt")?,
+            session: row.get("session")?,
             policy_sha256: row.get("policy_sha256")?,
         })
     }
@@ -226,6 +232,8 @@ impl FromRow for Declared {
             declared_at: row.get("declared_at")?,
             source: row.get("source")?,
             declared_by: row.get("declared_by")?,
+            session: row.get("session")?,
+            gpc: row.get("gpc")?,
             channel: (channel != ChannelId(0)).then_some(channel),
             locale: row.get("locale")?,
             policy: version.map(|version| PolicyName { version, sha256 }),

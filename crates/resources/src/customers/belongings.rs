@@ -15,7 +15,7 @@ use crate::{
         within::{Answers, Outcome},
     },
     attribute_values::{self, model::Embedded as Values},
-    consent,
+    audit, consent,
     form_fields::{
         model::{Answer, Difference, Entry, Owner, Said},
         within as form_fields,
@@ -178,6 +178,8 @@ pub async fn forget(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Res
     addresses::within::forget_customers(tx, store, ids).await?;
     instruments::rows::delete_of(tx, store, ids).await?;
     sessions::rows::delete_of(tx, store, ids).await?;
+    // A shopper may have declared something just as they signed in.
+    audit::rows::unname_sign_ins(tx, store, ids).await?;
     wishlists::within::forget_customers(tx, store, ids).await?;
     shopper_profiles::within::forget_customers(tx, store, ids).await
 }

@@ -40,7 +40,7 @@ async fn post_erasure(
     ops::delete(&app, &caller, &[id]).await?;
     // What was declared and is no leaf yet becomes one, and goes: at once, or behind a backlog in the background.
     app.undone.note(caller.store);
-    ledger::ops::checkpoint(&app, &caller).await?;
+    ledger::sequencer::checkpoint(&app, &caller).await?;
     Ok(NoContent)
 }
 

@@ -8,3 +8,5 @@ pub mod model;
 pub mod ops;
 pub mod own;
 pub mod rows;
+pub mod sequencer;
+pub mod walk;

@@ -1,8 +1,8 @@
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use kernel::{AccountId, ChannelId, CustomerId, Timestamp};
 use ledger::{
-    leaf::{Leaf, Person, Salt},
+    leaf::{Commitment, Leaf, Person, Salt},
     recount::Fault,
 };
 
@@ -17,6 +17,14 @@ pub struct Head {
     pub signed_at: Timestamp,
 }
 
+impl Head {
+    /// How many leaves there are. No tree has fewer than none, whatever the database says.
+    #[must_use]
+    pub fn leaves(&self) -> u64 {
+        u64::try_from(self.size).unwrap_or(0)
+    }
+}
+
 /// What a receipt of a declaration is made from, beside the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
@@ -24,77 +32,99 @@ pub struct Opening {
     pub leaf: Option<i64>,
     /// What opens the commitment there.
     pub salt: Option<[u8; 32]>,
+    /// What names the session in which the shopper declared it; empty where somebody else did.
+    pub session: String,
     /// Of the policy that was shown; empty where none was named.
     pub policy_sha256: String,
 }
 
-/// A declaration that is no leaf yet.
+/// A declaration as it lies in the database, which may be wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pending {
+pub struct Entry {
     pub customer: CustomerId,
     /// Of the customer's declarations, from 1.
     pub sequence: i64,
-    /// Names of the categories that are allowed.
-    pub allow: Vec<&'static str>,
-    /// Names of those that are refused.
-    pub deny: Vec<&'static str>,
-    pub declared_at: Timestamp,
-    /// The name of the door through which it came.
-    pub source: String,
-    /// The API account that made it.
-    pub declared_by: AccountId,
-    pub channel: Option<ChannelId>,
-    /// Empty where none was said.
-    pub locale: String,
-    /// In hexadecimal digits; empty where none was named.
-    pub policy_sha256: String,
-    /// Whether the customer has gone meanwhile.
-    pub detached: bool,
-}
-
-impl Pending {
-    /// What the ledger keeps of it for good, with a commitment that this salt opens. `client_id` is that of the API
-    /// account that made it.
-    #[must_use]
-    pub fn leaf(&self, store_hash: &str, client_id: Option<&str>, salt: &Salt) -> Leaf {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let said = |text: &String| (!text.is_empty()).then(|| text.clone());
-        Leaf {
-            version: 1,
-            store_hash: store_hash.to_owned(),
-            declared_at: self.declared_at.0,
-            allow: names(&self.allow),
-            deny: names(&self.deny),
-            source: self.source.clone(),
-            client_id: client_id.map(str::to_owned),
-            channel_id: self.channel.map(|channel| channel.0),
-            locale: said(&self.locale),
-            policy_sha256: said(&self.policy_sha256),
-            person: Person { customer_id: self.customer.0 }.commitment(salt),
-        }
-    }
-}
-
-/// A declaration that is a leaf, as it is kept, which may be wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Declared {
-    pub customer: CustomerId,
-    /// Of the customer's declarations, from 1.
-    pub sequence: i64,
+    /// What names the session in which the shopper declared it; empty where somebody else did.
+    pub session: String,
     pub allow: Vec<String>,
     pub deny: Vec<String>,
     pub declared_at: Timestamp,
     pub source: String,
+    /// The API account that made it; 0 where a shopper did.
     pub declared_by: AccountId,
     /// 0 where none was said.
-    pub channel_id: i64,
+    pub channel: ChannelId,
+    /// Empty where none was said.
     pub locale: String,
+    pub gpc: bool,
+    /// In hexadecimal digits; empty where none was named.
     pub policy_sha256: String,
-    /// Its place in the tree.
-    pub leaf: i64,
+    /// Its place in the tree; none until it has one.
+    pub leaf: Option<i64>,
+    /// Whether the customer has gone.
+    pub detached: bool,
+}
+
+/// A declaration with what its leaf is held to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub entry: Entry,
+    /// What opens its leaf.
     pub salt: Vec<u8>,
-    /// The leaf of that place; `None` where there is none.
+    /// The leaf of its place; `None` where there is none.
     pub json: Option<String>,
+    /// Whether its customer is there.
+    pub is_somebodys: bool,
+}
+
+/// What the store knows that declarations name.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    pub store_hash: String,
+    /// The client ids of API accounts.
+    pub clients: BTreeMap<AccountId, String>,
+    /// The digests of policies, by the SHA-256 of their texts.
+    pub policies: BTreeMap<String, Commitment>,
+}
+
+/// How many declarations a customer has, by the customer's row and by what is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    pub customer: CustomerId,
+    /// By the customer's row.
+    pub said: i64,
+    /// That are kept.
+    pub kept: i64,
+    /// The numbers of the first and the last of those; 0 where there is none.
+    pub first: i64,
+    pub last: i64,
+}
+
+impl Entry {
+    /// What the ledger keeps of it for good, with a commitment that this salt opens.
+    #[must_use]
+    pub fn to_leaf(&self, known: &Known, salt: &Salt) -> Leaf {
+        let said = |text: &String| (!text.is_empty()).then(|| text.clone());
+        Leaf {
+            version: 1,
+            store_hash: known.store_hash.clone(),
+            declared_at: self.declared_at.0,
+            allow: self.allow.clone(),
+            deny: self.deny.clone(),
+            source: self.source.clone(),
+            client_id: known.clients.get(&self.declared_by).cloned(),
+            channel_id: (self.channel != ChannelId(0)).then_some(self.channel.0),
+            locale: said(&self.locale),
+            gpc: self.gpc,
+            policy: known.policies.get(&self.policy_sha256).copied(),
+            person: self.person().commitment(salt),
+        }
+    }
+
+    fn person(&self) -> Person {
+        let session = (!self.session.is_empty()).then(|| self.session.clone());
+        Person { customer_id: self.customer.0, sequence: self.sequence, session }
+    }
 }
 
 /// What was found of a store's ledger.
@@ -102,7 +132,7 @@ pub struct Declared {
 pub struct Verified {
     /// How many leaves there are.
     pub leaves: u64,
-    /// How many declarations that are kept were held to their leaves.
+    /// How many of them are of declarations that are kept, and were held to those. The others' customers have gone.
     pub declarations: u64,
     /// All that is wrong; empty when all is as it should be.
     pub damages: Vec<Damage>,
@@ -115,37 +145,58 @@ pub enum Damage {
     Tree(Fault),
     /// With a declaration: this of it is not what its leaf says.
     Declaration { customer: CustomerId, sequence: i64, leaf: i64, part: &'static str },
+    /// There is no such customer, and a declaration of theirs.
+    Stray { customer: CustomerId, sequence: i64 },
+    /// A customer's declarations are not those from the first to the one that the customer's row counts.
+    Count(Count),
+    /// The text that is kept of the policy of this version is not the one that was registered.
+    Policy(String),
 }
 
-impl Declared {
-    /// The first thing of it that is not what its leaf says. `client_id` is that of the API account that made it.
+impl Kept {
+    /// The first thing of it that is not as it should be. What waits for its leaf is held to nothing.
     #[must_use]
-    pub fn damage(&self, client_id: Option<&str>) -> Option<Damage> {
+    pub fn damage(&self, known: &Known) -> Option<Damage> {
+        let Entry { customer, sequence, detached, .. } = self.entry;
+        if !self.is_somebodys && !detached {
+            return Some(Damage::Stray { customer, sequence });
+        }
+        let leaf = self.entry.leaf?;
         let part = match self.json.as_ref().map(|json| Leaf::read(json.as_bytes())) {
             None => Some("the number of the leaf"),
             Some(None) => Some("the leaf"),
-            Some(Some(leaf)) => self.differs(client_id, &leaf),
+            Some(Some(there)) => self.differs(known, &there),
         };
-        let Self { customer, sequence, leaf, .. } = *self;
         part.map(|part| Damage::Declaration { customer, sequence, leaf, part })
     }
 
-    fn differs(&self, client_id: Option<&str>, leaf: &Leaf) -> Option<&'static str> {
-        let said = |text: &String| (!text.is_empty()).then(|| text.clone());
-        let salt = <[u8; 32]>::try_from(&self.salt[..]).map(Salt::new);
-        let person = Person { customer_id: self.customer.0 };
+    fn differs(&self, known: &Known, leaf: &Leaf) -> Option<&'static str> {
+        let salt = <[u8; 32]>::try_from(&self.salt[..]).map_or(Salt::new([0; 32]), Salt::new);
+        let made = self.entry.to_leaf(known, &salt);
+        let names_known = self.entry.policy_sha256.is_empty() == made.policy.is_none();
         let parts = [
-            ("allow", self.allow == leaf.allow),
-            ("deny", self.deny == leaf.deny),
-            ("declared_at", self.declared_at == leaf.declared_at()),
-            ("source", self.source == leaf.source),
-            ("declared_by", client_id == leaf.client_id.as_deref()),
-            ("channel_id", (self.channel_id != 0).then_some(self.channel_id) == leaf.channel_id),
-            ("locale", said(&self.locale) == leaf.locale),
-            ("policy_sha256", said(&self.policy_sha256) == leaf.policy_sha256),
-            ("salt", salt.is_ok_and(|salt| person.commitment(&salt) == leaf.person)),
+            ("store_hash", made.store_hash == leaf.store_hash),
+            ("allow", made.allow == leaf.allow),
+            ("deny", made.deny == leaf.deny),
+            ("declared_at", made.declared_at == leaf.declared_at),
+            ("source", made.source == leaf.source),
+            ("declared_by", made.client_id == leaf.client_id),
+            ("channel_id", made.channel_id == leaf.channel_id),
+            ("locale", made.locale == leaf.locale),
+            ("gpc", made.gpc == leaf.gpc),
+            ("policy", names_known && made.policy == leaf.policy),
+            ("salt", made.person == leaf.person),
         ];
         parts.into_iter().find(|(_, agrees)| !agrees).map(|(part, _)| part)
+    }
+}
+
+impl Count {
+    /// Whether they are numbered from 1, each once, up to as many as the row says.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let Self { said, kept, first, last, .. } = *self;
+        said == kept && last == kept && first == i64::from(kept > 0)
     }
 }
 
@@ -155,7 +206,7 @@ impl fmt::Display for Damage {
             Self::Tree(fault) => fault.fmt(f),
             Self::Declaration { customer, sequence, leaf, part: "salt" } => write!(
                 f,
-                "declaration {sequence} of customer {}: its salt does not open leaf {leaf} to this customer",
+                "declaration {sequence} of customer {}: its salt does not open leaf {leaf} to this declaration",
                 customer.0
             ),
             Self::Declaration { customer, sequence, leaf, part } => write!(
@@ -163,6 +214,19 @@ impl fmt::Display for Damage {
                 "declaration {sequence} of customer {}: {part} is not what leaf {leaf} says",
                 customer.0
             ),
+            Self::Stray { customer, sequence } => write!(
+                f,
+                "declaration {sequence} of customer {}: there is no such customer",
+                customer.0
+            ),
+            Self::Count(Count { customer, said, kept, first, last }) => write!(
+                f,
+                "customer {} has declared {said} times, and {kept} declarations are kept, numbered {first} to {last}",
+                customer.0
+            ),
+            Self::Policy(version) => {
+                write!(f, "policy {version}: its text has another SHA-256 than was registered")
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use rest::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{model::Head, ops};
+use super::{model::Head, ops, sequencer};
 
 pub fn routes(routes: Routes) -> Routes {
     const RECEIPT: &str = "/customers/{customer_id}/consent/{sequence}/receipt";
@@ -33,7 +33,7 @@ async fn checkpoint(
     Extension(caller): Extension<Caller>,
     _: NoParams,
 ) -> Reply<Json<One<CheckpointBody>>> {
-    Ok(Json(One::new(ops::checkpoint(&app, &caller).await?.into())))
+    Ok(Json(One::new(sequencer::checkpoint(&app, &caller).await?.into())))
 }
 
 async fn keys(State(app): State<App>, _: NoParams) -> Reply<Json<Written<KeyBody>>> {

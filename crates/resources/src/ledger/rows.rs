@@ -2,7 +2,7 @@ use kernel::{CustomerId, StoreId, Timestamp};
 use ledger::tree::Place;
 use sql::{FromRow, ReadTx, Result, Row, WriteTx};
 
-use super::model::{Declared, Head};
+use super::model::{Count, Entry, Head, Kept};
 
 /// Begin the ledger of a store.
 pub async fn open(tx: &mut WriteTx, store: StoreId, store_hash: &str) -> Result<()> {
@@ -59,7 +59,7 @@ pub async fn leaves(
     from: i64,
     limit: i64,
 ) -> Result<Vec<(i64, String)>> {
-    let leaves: Vec<Kept> = tx
+    let leaves: Vec<Placed> = tx
         .query(
             "SELECT leaf, json FROM ledger_leaf WHERE store_id = $1 AND leaf >= $2
              ORDER BY leaf LIMIT $3",
@@ -69,7 +69,7 @@ pub async fn leaves(
         .bind(limit)
         .fetch_all()
         .await?;
-    Ok(leaves.into_iter().map(|Kept(leaf, json)| (leaf, json)).collect())
+    Ok(leaves.into_iter().map(|Placed(leaf, json)| (leaf, json)).collect())
 }
 
 /// The leaf at this place.
@@ -121,24 +121,48 @@ pub async fn put_tile(tx: &mut WriteTx, store: StoreId, place: Place, hashes: &[
     Ok(())
 }
 
-/// Some declarations that are leaves, after this one in the order of customers, each with its leaf.
-pub async fn declared_after(
+/// Some declarations, after this one in the order of customers, each with its leaf.
+pub async fn kept_after(
     tx: &mut ReadTx,
     store: StoreId,
     after: (CustomerId, i64),
     limit: i64,
-) -> Result<Vec<Declared>> {
+) -> Result<Vec<Kept>> {
     tx.query(
-        "SELECT d.customer_id, d.sequence, d.allow, d.deny, d.declared_at, d.source, d.declared_by, d.channel_id,
-                d.locale, d.policy_sha256, d.leaf, d.salt, l.json
-         FROM consent_declaration d LEFT JOIN ledger_leaf l ON l.store_id = d.store_id AND l.leaf = d.leaf
-         WHERE d.store_id = $1 AND d.leaf IS NOT NULL
-           AND (d.customer_id > $2 OR d.customer_id = $2 AND d.sequence > $3)
+        "SELECT d.customer_id, d.sequence, d.session, d.allow, d.deny, d.declared_at, d.source, d.declared_by,
+                d.channel_id, d.locale, d.gpc, d.policy_sha256, d.leaf, d.detached, d.salt, l.json,
+                c.customer_id IS NOT NULL AS is_somebodys
+         FROM consent_declaration d
+         LEFT JOIN ledger_leaf l ON l.store_id = d.store_id AND l.leaf = d.leaf
+         LEFT JOIN customer c ON c.store_id = d.store_id AND c.customer_id = d.customer_id
+         WHERE d.store_id = $1 AND (d.customer_id > $2 OR d.customer_id = $2 AND d.sequence > $3)
          ORDER BY d.customer_id, d.sequence LIMIT $4",
     )
     .bind(store)
     .bind(after.0)
     .bind(after.1)
+    .bind(limit)
+    .fetch_all()
+    .await
+}
+
+/// How many declarations each of some customers has, after this one.
+pub async fn counts_after(
+    tx: &mut ReadTx,
+    store: StoreId,
+    after: CustomerId,
+    limit: i64,
+) -> Result<Vec<Count>> {
+    tx.query(
+        "SELECT c.customer_id, c.declarations, COUNT(d.sequence) AS kept,
+                COALESCE(MIN(d.sequence), 0) AS first, COALESCE(MAX(d.sequence), 0) AS last
+         FROM (SELECT customer_id, declarations FROM customer
+               WHERE store_id = $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3) c
+         LEFT JOIN consent_declaration d ON d.store_id = $1 AND d.customer_id = c.customer_id
+         GROUP BY c.customer_id, c.declarations ORDER BY c.customer_id",
+    )
+    .bind(store)
+    .bind(after)
     .bind(limit)
     .fetch_all()
     .await
@@ -163,7 +187,7 @@ impl FromRow for Head {
 }
 
 /// Its words as they stand there: what cannot be right is told of, and not an error.
-impl FromRow for Declared {
+impl FromRow for Entry {
     fn from_row(row: &Row<'_>) -> Result<Self> {
         let words = |column| {
             row.get::<String>(column)
@@ -172,24 +196,48 @@ impl FromRow for Declared {
         Ok(Self {
             customer: row.get("customer_id")?,
             sequence: row.get("sequence")?,
+            session: row.get("session")?,
             allow: words("allow")?,
             deny: words("deny")?,
             declared_at: row.get("declared_at")?,
             source: row.get("source")?,
             declared_by: row.get("declared_by")?,
-            channel_id: row.get("channel_id")?,
+            channel: row.get("channel_id")?,
             locale: row.get("locale")?,
+            gpc: row.get("gpc")?,
             policy_sha256: row.get("policy_sha256")?,
             leaf: row.get("leaf")?,
-            salt: row.get::<Option<Vec<u8>>>("salt")?.unwrap_or_default(),
-            json: row.get::<Option<String>>("json")?,
+            detached: row.get("detached")?,
         })
     }
 }
 
-struct Kept(i64, String);
-
 impl FromRow for Kept {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            entry: Entry::from_row(row)?,
+            salt: row.get::<Option<Vec<u8>>>("salt")?.unwrap_or_default(),
+            json: row.get("json")?,
+            is_somebodys: row.get("is_somebodys")?,
+        })
+    }
+}
+
+impl FromRow for Count {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            customer: row.get("customer_id")?,
+            said: row.get("declarations")?,
+            kept: row.get("kept")?,
+            first: row.get("first")?,
+            last: row.get("last")?,
+        })
+    }
+}
+
+struct Placed(i64, String);
+
+impl FromRow for Placed {
     fn from_row(row: &Row<'_>) -> Result<Self> {
         Ok(Self(row.get("leaf")?, row.get("json")?))
     }

@@ -1,4 +1,5 @@
 use kernel::{Result, Timestamp, Violations, hex};
+use ledger::leaf::Terms;
 use sha2::{Digest as _, Sha256};
 
 /// What shoppers were shown when they were asked.
@@ -38,6 +39,21 @@ pub struct Words {
     pub withdrawal: String,
     /// From its registration on, where none is said.
     pub effective_at: Option<Timestamp>,
+}
+
+impl Policy {
+    /// What a leaf has the digest of.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        Terms {
+            contact: self.contact.clone(),
+            controller: self.controller.clone(),
+            effective_at: self.effective_at.to_rfc3339(),
+            sha256: self.sha256.clone(),
+            version: self.version.clone(),
+            withdrawal: self.withdrawal.clone(),
+        }
+    }
 }
 
 impl Draft {

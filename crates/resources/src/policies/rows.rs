@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
+
 use kernel::{StoreId, Timestamp};
+use ledger::leaf::Commitment;
 use sql::{FromRow, ReadTx, Result, Row, WriteTx};
 
 use super::model::Policy;
@@ -27,6 +30,22 @@ pub async fn text(tx: &mut ReadTx, store: StoreId, number: i64) -> Result<String
         .fetch_one()
         .await?;
     Ok(text)
+}
+
+/// What leaves have of policies, by the SHA-256 of their texts.
+pub async fn digests(tx: &mut ReadTx, store: StoreId) -> Result<BTreeMap<String, Commitment>> {
+    let policies = list(tx, store).await?;
+    Ok(policies.into_iter().map(|it| (it.sha256.clone(), it.terms().digest())).collect())
+}
+
+/// The texts of all policies, in the order of registration.
+pub async fn texts(tx: &mut ReadTx, store: StoreId) -> Result<Vec<String>> {
+    let texts: Vec<(String,)> = tx
+        .query("SELECT text FROM consent_policy WHERE store_id = $1 ORDER BY number")
+        .bind(store)
+        .fetch_all()
+        .await?;
+    Ok(texts.into_iter().map(|(text,)| text).collect())
 }
 
 /// Register a policy. The caller holds the store's counter of channels.

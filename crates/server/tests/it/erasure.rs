@@ -2,7 +2,7 @@
 
 use access::signing;
 use kernel::StoreId;
-use resources::ledger::ops;
+use resources::ledger::{sequencer, walk};
 use serde_json::json;
 use testkit::{Service, on_each_engine};
 
@@ -84,10 +84,10 @@ on_each_engine! {
         assert_eq!(service.made(other).await, [2]);
         service.put("modify", "/v3/customers/2/consent", json!({"allow": [], "deny": []})).await;
         let store = StoreId(service.number("SELECT store_id FROM store WHERE hash = 'acme'").await);
-        ops::sequence(service.app(), store).await.unwrap();
+        sequencer::sequence(service.app(), store).await.unwrap();
         // One more that is no leaf yet.
         service.put("modify", "/v3/customers/1/consent", json!({"allow": [], "deny": []})).await;
-        let leaves = ops::entries(&service.app().db, store, 0, 2).await.unwrap();
+        let leaves = walk::entries(&service.app().db, store, 0, 2).await.unwrap();
 
         let answer = service.ask("POST", ERASURE).token("modify").send().await;
         shows(&answer, "erased");
@@ -99,10 +99,10 @@ on_each_engine! {
         assert_eq!(service.number("SELECT COUNT(*) FROM consent_declaration").await, 1, "the other's");
         let db = &service.app().db;
         let keys = signing::public(db).await.unwrap();
-        let verified = ops::verify(db, store, &keys, Vec::new()).await.unwrap();
+        let verified = walk::verify(db, store, &keys, Vec::new()).await.unwrap();
         assert_eq!((verified.leaves, verified.declarations, verified.damages), (3, 1, Vec::new()));
-        assert_eq!(ops::entries(db, store, 0, 2).await.unwrap(), leaves, "the leaves stay");
-        assert_eq!(found(&ops::entries(db, store, 0, 3).await.unwrap().join("\n")), [""; 0]);
+        assert_eq!(walk::entries(db, store, 0, 2).await.unwrap(), leaves, "the leaves stay");
+        assert_eq!(found(&walk::entries(db, store, 0, 3).await.unwrap().join("\n")), [""; 0]);
 
         assert_eq!(service.ask("POST", ERASURE).token("modify").send().await.status, 404, "once");
         assert_eq!(service.get("read", "/v3/customers/2/consent").await.status, 200);

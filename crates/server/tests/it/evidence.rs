@@ -3,11 +3,11 @@
 use access::signing;
 use ledger::{
     checkpoint::{Head, PublicKey},
-    leaf::Leaf,
+    leaf::{Leaf, Terms},
     receipt::{Receipt, Step},
     tree::{Tree, has_grown, leaf_hash},
 };
-use resources::ledger::ops;
+use resources::ledger::sequencer;
 use serde_json::{Value, json};
 use testkit::{Answer, Service, on_each_engine};
 
@@ -222,11 +222,21 @@ on_each_engine! {
         assert_eq!(service.audit().await.iter().filter(|line| *line == "consent.declared 1 []").count(), 3);
         // The ledger has all of it.
         let store = kernel::StoreId(service.number("SELECT store_id FROM store WHERE hash = 'acme'").await);
-        ops::sequence(service.app(), store).await.expect("the ledger grows");
+        sequencer::sequence(service.app(), store).await.expect("the ledger grows");
         let leaf = service.texts("SELECT json AS line FROM ledger_leaf WHERE leaf = 0").await;
         let leaf: Leaf = serde_json::from_str(&leaf[0]).expect("a leaf");
         assert_eq!((leaf.channel_id, leaf.locale.as_deref()), (Some(1), Some("de-AT")));
-        assert_eq!(leaf.policy_sha256.as_deref(), Some(SHA256));
+        let policy = service.get("read", POLICIES).await.json()["data"][0].clone();
+        let word = |name: &str| policy[name].as_str().expect("a text").to_owned();
+        let terms = Terms {
+            contact: word("contact"),
+            controller: word("controller"),
+            effective_at: word("effective_at"),
+            sha256: SHA256.to_owned(),
+            version: "2024-06".to_owned(),
+            withdrawal: word("withdrawal"),
+        };
+        assert_eq!(leaf.policy, Some(terms.digest()));
         assert_eq!(column(&service.get("read", HISTORY).await, "leaf").iter().filter(|leaf| leaf.is_null()).count(), 0);
     }
 

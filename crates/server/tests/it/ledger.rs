@@ -12,7 +12,7 @@ use ledger::{
     leaf::{Leaf, Person, Salt},
     tree::{Tree, leaf_hash},
 };
-use resources::ledger::ops;
+use resources::ledger::sequencer;
 use serde_json::json;
 use testkit::{Service, at_once, on_each_engine};
 
@@ -43,7 +43,7 @@ async fn leaves(service: &Service, store: &str) -> Vec<String> {
 /// own, and the signed head is over all of them.
 async fn whole(service: &Service, store: &str) -> Vec<Leaf> {
     let id = id_of(service, store).await;
-    let head = ops::sequence(service.app(), id).await.expect("the head");
+    let head = sequencer::sequence(service.app(), id).await.expect("the head");
     let texts = leaves(service, store).await;
     let mut tree = Tree::default();
     for text in &texts {
@@ -63,7 +63,8 @@ async fn whole(service: &Service, store: &str) -> Vec<Leaf> {
         texts.iter().map(|text| serde_json::from_str(text).expect("a leaf")).collect();
     let openings = service
         .texts(&format!(
-            "SELECT CAST(customer_id AS TEXT) || ' ' || CAST(leaf AS TEXT) || ' ' || {} AS line
+            "SELECT CAST(customer_id AS TEXT) || ' ' || CAST(sequence AS TEXT) || ' ' || CAST(leaf AS TEXT) || ' ' || {}
+                 AS line
              FROM consent_declaration WHERE store_id = {}",
             if service.app().db.engine() == "postgres" {
                 "encode(salt, 'hex')"
@@ -76,8 +77,12 @@ async fn whole(service: &Service, store: &str) -> Vec<Leaf> {
     let mut opened = BTreeSet::new();
     for line in openings {
         let parts: Vec<&str> = line.split(' ').collect();
-        let [customer, leaf, salt] = parts[..] else { panic!("{line}") };
-        let person = Person { customer_id: customer.parse().expect("an id") };
+        let [customer, sequence, leaf, salt] = parts[..] else { panic!("{line}") };
+        let person = Person {
+            customer_id: customer.parse().expect("an id"),
+            sequence: sequence.parse().expect("a number"),
+            session: None,
+        };
         let leaf: usize = leaf.parse().expect("a place");
         assert_eq!(person.commitment(&Salt::new(bytes(salt))), leaves[leaf].person, "{leaf}");
         assert!(opened.insert(leaf), "leaf {leaf} is of two declarations");
@@ -101,7 +106,7 @@ async fn sequenced_while_declared(
     let appends = async |service: &Service| {
         while !stop.load(Ordering::SeqCst) {
             for store in &stores {
-                ops::sequence(service.app(), *store).await.expect("the ledger grows");
+                sequencer::sequence(service.app(), *store).await.expect("the ledger grows");
             }
             tokio::task::yield_now().await;
         }
@@ -158,22 +163,23 @@ on_each_engine! {
                  JOIN account a ON a.account_id = d.declared_by",
             ).await;
         assert_eq!(leaf.client_id.as_ref(), client.first());
-        assert_ne!(Person { customer_id: 1 }.commitment(&Salt::new([0; 32])), leaf.person);
+        let person = Person { customer_id: 1, sequence: 1, session: None };
+        assert_ne!(person.commitment(&Salt::new([0; 32])), leaf.person);
         assert!(whole(&service, "zenith").await.is_empty());
     }
 
     async fn a_head_is_signed_anew_only_when_something_was_appended(service: Service) {
         service.crowd(1).await;
         let id = id_of(&service, "acme").await;
-        let empty = ops::sequence(service.app(), id).await.unwrap();
+        let empty = sequencer::sequence(service.app(), id).await.unwrap();
         assert_eq!((empty.size, empty.checkpoint.is_empty()), (0, false));
         service.set_seconds(60);
-        assert_eq!(ops::sequence(service.app(), id).await.unwrap(), empty);
+        assert_eq!(sequencer::sequence(service.app(), id).await.unwrap(), empty);
         declare(&service, 1, &[]).await;
-        let one = ops::sequence(service.app(), id).await.unwrap();
+        let one = sequencer::sequence(service.app(), id).await.unwrap();
         assert_eq!(one.size, 1);
         assert!(one.signed_at > empty.signed_at && one.checkpoint != empty.checkpoint);
-        assert!(ops::sequence(service.app(), StoreId(1)).await.is_err(), "no such store");
+        assert!(sequencer::sequence(service.app(), StoreId(1)).await.is_err(), "no such store");
     }
 
     async fn declarations_at_once_are_each_sequenced_once_by_many_sequencers(service: Service) {
@@ -183,7 +189,7 @@ on_each_engine! {
         let stop = AtomicBool::new(false);
         let appends = async |service: &Service| {
             while !stop.load(Ordering::SeqCst) {
-                ops::sequence(service.app(), id).await.expect("the ledger grows");
+                sequencer::sequence(service.app(), id).await.expect("the ledger grows");
                 tokio::task::yield_now().await;
             }
         };
@@ -232,6 +238,35 @@ on_each_engine! {
         assert_eq!(service.texts(left).await, ["2"]);
     }
 
+    async fn once_a_customer_has_gone_no_line_ties_their_number_to_a_leaf(service: Service) {
+        service.crowd(2).await;
+        for (customer, seconds) in [(1, 1), (2, 2), (1, 3)] {
+            service.set_seconds(seconds);
+            declare(&service, customer, &["essential"]).await;
+        }
+        // The last one of theirs is no leaf yet when they go.
+        let id = id_of(&service, "acme").await;
+        sequencer::sequence(service.app(), id).await.unwrap();
+        service.set_seconds(4);
+        declare(&service, 1, &[]).await;
+        let tied = "SELECT COUNT(*) FROM consent_declaration d JOIN audit a ON a.store_id = d.store_id AND a.at = d.declared_at
+             AND a.subject = d.customer_id";
+        assert_eq!(service.number(tied).await, 4, "nothing would be shown");
+        service.set_seconds(5);
+        assert_eq!(service.delete("modify", "/v3/customers?id:in=1").await.status, 204);
+        let moments = whole(&service, "acme").await.into_iter().map(|leaf| leaf.declared_at);
+        for moment in moments.filter(|moment| moment % 10_000_000 != 2_000_000) {
+            for table in [format!("audit WHERE subject = 1 AND at = {moment}"), format!("outbox WHERE subject = 1 AND created_at = {moment}")] {
+                assert_eq!(service.number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
+            }
+        }
+        let left = "SELECT COUNT(*) FROM outbox WHERE scope = 'custodia/customer/consent/updated'";
+        assert_eq!(service.number(left).await, 1, "the other's");
+        let unnamed = "SELECT COUNT(*) FROM audit WHERE action = 'consent.declared' AND subject = 0";
+        assert_eq!(service.number(unnamed).await, 3, "that somebody declared stays");
+        assert_eq!(service.number("SELECT COUNT(*) FROM audit WHERE action = 'customer.deleted' AND subject = 1").await, 1);
+    }
+
     async fn customers_that_go_while_a_sequencer_runs_leave_nothing_that_opens_a_leaf(service: Service) {
         service.crowd(40).await;
         let id = id_of(&service, "acme").await;
@@ -246,7 +281,7 @@ on_each_engine! {
         };
         let appended = async {
             for _ in 0..20 {
-                ops::sequence(service.app(), id).await.expect("the ledger grows");
+                sequencer::sequence(service.app(), id).await.expect("the ledger grows");
                 tokio::task::yield_now().await;
             }
         };

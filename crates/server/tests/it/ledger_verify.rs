@@ -10,7 +10,7 @@ use ledger::{
 };
 use resources::ledger::{
     model::{Damage, Verified},
-    ops,
+    sequencer, walk,
 };
 use serde_json::json;
 use testkit::{Service, on_each_engine};
@@ -28,7 +28,7 @@ async fn grown(service: &Service) -> StoreId {
         assert_eq!(won(&race(service, requests.collect()).await), 100);
     }
     let store = id(service).await;
-    assert_eq!(ops::sequence(service.app(), store).await.unwrap().size, 600);
+    assert_eq!(sequencer::sequence(service.app(), store).await.unwrap().size, 600);
     store
 }
 
@@ -39,7 +39,7 @@ async fn id(service: &Service) -> StoreId {
 async fn verified(service: &Service, older: Vec<Head>) -> Verified {
     let db = &service.app().db;
     let keys = signing::public(db).await.unwrap();
-    ops::verify(db, id(service).await, &keys, older).await.unwrap()
+    walk::verify(db, id(service).await, &keys, older).await.unwrap()
 }
 
 /// What is found after these statements, in words.
@@ -53,7 +53,7 @@ async fn found_after(service: &Service, statements: &[String]) -> Vec<String> {
 
 async fn head(service: &Service) -> Head {
     let db = &service.app().db;
-    let kept = ops::sequence(service.app(), id(service).await).await.unwrap();
+    let kept = sequencer::sequence(service.app(), id(service).await).await.unwrap();
     Head::read(&kept.checkpoint, &signing::public(db).await.unwrap()).unwrap()
 }
 
@@ -136,7 +136,8 @@ on_each_engine! {
             ("declared_by = declared_by + 1000", "declared_by = declared_by - 1000", "declared_by"),
             ("channel_id = 1", "channel_id = 0", "channel_id"),
             ("locale = 'de'", "locale = ''", "locale"),
-            ("policy_sha256 = 'ab'", "policy_sha256 = ''", "policy_sha256"),
+            ("policy_sha256 = 'ab'", "policy_sha256 = ''", "policy"),
+            ("gpc = TRUE", "gpc = FALSE", "gpc"),
             ("leaf = leaf + 100000", "leaf = leaf - 100000", "the number of the leaf"),
         ] {
             let of = "WHERE customer_id = 3 AND sequence = 2";
@@ -146,12 +147,22 @@ on_each_engine! {
             service.meddle(&format!("UPDATE consent_declaration SET {back} {of}")).await;
         }
         assert_eq!(verified(&service, Vec::new()).await.damages, []);
+        // What it was declared in is part of what the salt opens.
+        let of = "WHERE customer_id = 3 AND sequence = 2";
+        let found = found_after(&service, &[format!("UPDATE consent_declaration SET session = 'ab' {of}")]).await;
+        let [found] = &found[..] else { panic!("{found:?}") };
+        assert!(found.starts_with("declaration 2 of customer 3: its salt does not open leaf"), "{found}");
+        service.meddle(&format!("UPDATE consent_declaration SET session = '' {of}")).await;
         // Another customer is put in its place.
         let found = found_after(&service, &[
             "UPDATE consent_declaration SET customer_id = 4, sequence = 1000 WHERE customer_id = 3 AND sequence = 2".to_owned(),
         ]).await;
-        let [found] = &found[..] else { panic!("{found:?}") };
-        assert!(found.starts_with("declaration 1000 of customer 4: its salt does not open leaf"), "{found}");
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found[0].starts_with("declaration 1000 of customer 4: its salt does not open leaf"), "{found:?}");
+        assert_eq!(found[1..], [
+            "customer 3 has declared 60 times, and 59 declarations are kept, numbered 1 to 60",
+            "customer 4 has declared 60 times, and 61 declarations are kept, numbered 1 to 1000",
+        ]);
     }
 
     async fn one_byte_of_a_salt_is_found(service: Service) {
@@ -162,6 +173,63 @@ on_each_engine! {
         ]).await;
         let [found] = &found[..] else { panic!("{found:?}") };
         assert!(found.starts_with("declaration 2 of customer 3: its salt does not open leaf"), "{found}");
+    }
+
+    async fn two_declarations_of_a_customer_in_each_others_place_are_found(service: Service) {
+        grown(&service).await;
+        let number = |from: i64, to: i64| {
+            format!("UPDATE consent_declaration SET sequence = {to} WHERE customer_id = 3 AND sequence = {from}")
+        };
+        let found = found_after(&service, &[number(2, -1), number(7, 2), number(-1, 7)]).await;
+        assert_eq!(found.len(), 2, "{found:?}");
+        for (found, sequence) in found.iter().zip([2, 7]) {
+            assert!(found.starts_with(&format!("declaration {sequence} of customer 3: its salt")), "{found}");
+        }
+    }
+
+    async fn a_declaration_of_somebody_who_is_there_is_missed(service: Service) {
+        grown(&service).await;
+        for (sequence, first, last) in [(1, 2, 60), (60, 1, 59), (30, 1, 60)] {
+            let keep = "CREATE TABLE kept AS SELECT * FROM consent_declaration WHERE customer_id = 3";
+            service.meddle(keep).await;
+            let found = found_after(&service, &[
+                format!("DELETE FROM consent_declaration WHERE customer_id = 3 AND sequence = {sequence}"),
+            ]).await;
+            assert_eq!(found, [format!(
+                "customer 3 has declared 60 times, and 59 declarations are kept, numbered {first} to {last}"
+            )]);
+            service.meddle("DELETE FROM consent_declaration WHERE customer_id = 3").await;
+            service.meddle("INSERT INTO consent_declaration SELECT * FROM kept").await;
+            service.meddle("DROP TABLE kept").await;
+        }
+        assert_eq!(verified(&service, Vec::new()).await.damages, []);
+        let found = found_after(&service, &["DELETE FROM customer WHERE customer_id = 3".to_owned()]).await;
+        assert_eq!(found.len(), 60);
+        assert_eq!(found[59], "declaration 60 of customer 3: there is no such customer");
+    }
+
+    async fn a_policy_that_is_not_the_one_that_was_shown_is_found(service: Service) {
+        service.crowd(1).await;
+        let policy = json!({"version": "1", "text": "abc", "controller": "Acme", "contact": "us", "withdrawal": "here"});
+        assert_eq!(service.post("modify", "/stores/acme/custodia/policies", policy).await.status, 201);
+        let body = json!({"allow": [], "deny": ["targeting"], "policy": "1"});
+        let history = "/stores/acme/custodia/customers/1/consent";
+        assert_eq!(service.post("modify", history, body).await.status, 201);
+        assert_eq!(head(&service).await.size, 1);
+        assert_eq!(verified(&service, Vec::new()).await.damages, []);
+        let set = |words: &str| vec![format!("UPDATE consent_policy SET {words} WHERE number = 1")];
+        let text = "policy 1: its text has another SHA-256 than was registered";
+        assert_eq!(found_after(&service, &set("text = 'abd'")).await, [text]);
+        service.meddle(&set("text = 'abc'")[0]).await;
+        for (change, back) in [
+            ("contact = 'them'", "contact = 'us'"),
+            ("withdrawal = 'there'", "withdrawal = 'here'"),
+            ("effective_at = effective_at + 1000000", "effective_at = effective_at - 1000000"),
+        ] {
+            let found = found_after(&service, &set(change)).await;
+            assert_eq!(found, ["declaration 1 of customer 1: policy is not what leaf 0 says"], "{change}");
+            service.meddle(&set(back)[0]).await;
+        }
     }
 
     async fn two_leaves_in_each_others_place_are_found(service: Service) {
@@ -239,7 +307,7 @@ on_each_engine! {
         let damages = verified(&service, vec![older.clone()]).await.damages;
         assert_eq!(damages, [Damage::Tree(Fault::Rewritten(600))]);
         // And so does an export of it.
-        let lines = ops::entries(&service.app().db, store, 0, 601).await.unwrap();
+        let lines = walk::entries(&service.app().db, store, 0, 601).await.unwrap();
         let opening = Opening::new("acme", &[]);
         for (older, expected) in [(vec![], vec![]), (vec![older], vec![Fault::Rewritten(600)])] {
             let mut reading = Reading::new(&opening, older);
