@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -14,13 +15,13 @@ use serde_json::json;
 
 use crate::{
     database::Database,
-    place::{Account, Place, soaking},
+    place::{Account, Engine, Place, soaking},
     running::{LONGEST, Server, until},
 };
 
 on_each_engine! {
     fn what_64_writers_declared_is_a_leaf_once_however_often_the_server_is_killed(place: Place) {
-        let shops = open_shops(place);
+        let shops = open_shops(place, WRITERS);
         let mut told = Told::new();
         let (mut made, mut left, mut round) = (0, 0, 0);
         for _ in 0..if soaking() { 40 } else { 3 } {
@@ -54,6 +55,33 @@ on_each_engine! {
     }
 }
 
+/// Or the test above would prove nothing.
+#[test]
+fn each_kind_of_damage_to_the_ledger_would_be_noticed() {
+    let place = Place::new(Engine::Sqlite);
+    let shops = open_shops(&place, 2);
+    let mut told = Told::new();
+    declare_until_killed(&place, &[&shops[0]; 2], 0, Kill::AnyTime, &mut told);
+    let server = place.serve();
+    sequenced_while_somebody_exports(&place, &shops[0]);
+    server.kill();
+    let database = place.database();
+    each_is_a_leaf_once(&database, &told);
+    for damage in [
+        "INSERT INTO ledger_leaf SELECT store_id, (SELECT COUNT(*) FROM ledger_leaf), json FROM ledger_leaf WHERE leaf = 0",
+        "DELETE FROM ledger_leaf WHERE leaf = 1",
+        "DELETE FROM ledger_leaf WHERE leaf = (SELECT MAX(leaf) FROM ledger_leaf)",
+        "UPDATE ledger_leaf SET json = replace(json, 'en-r0', 'en-r9') WHERE leaf = 0",
+        "DELETE FROM consent_declaration WHERE leaf = 0",
+        "UPDATE consent_declaration SET leaf = 1 WHERE leaf = 0",
+    ] {
+        database.run(&format!("BEGIN; {damage}"));
+        let check = AssertUnwindSafe(|| each_is_a_leaf_once(&database, &told));
+        assert!(catch_unwind(check).is_err(), "unnoticed: {damage}");
+        database.run("ROLLBACK");
+    }
+}
+
 /// A store, and the customers that declare there: one for each writer.
 struct Shop {
     account: Account,
@@ -71,11 +99,11 @@ enum Kill {
     AtABacklog,
 }
 
-/// One store for many writers, and as many with one each.
-fn open_shops(place: &Place) -> Vec<Shop> {
+/// One store for so many writers, and as many with one each.
+fn open_shops(place: &Place, writers: usize) -> Vec<Shop> {
     // The first makes the tables.
     let mut accounts = vec![place.store("shop0")];
-    let names: Vec<String> = (1..=WRITERS).map(|n| format!("shop{n}")).collect();
+    let names: Vec<String> = (1..=writers).map(|n| format!("shop{n}")).collect();
     for names in names.chunks(8) {
         thread::scope(|scope| {
             let made: Vec<_> = names.iter().map(|name| scope.spawn(|| place.store(name))).collect();
@@ -84,7 +112,7 @@ fn open_shops(place: &Place) -> Vec<Shop> {
     }
     let server = place.serve();
     let shop = |(n, account): (usize, Account)| {
-        let count = if n == 0 { WRITERS } else { 1 };
+        let count = if n == 0 { writers } else { 1 };
         let customers = (0..count).map(|n| customer(&server, &account, n)).collect();
         Shop { account, customers }
     };
