@@ -41,14 +41,22 @@ pub async fn advance(tx: &mut WriteTx, store: StoreId, head: &Head) -> Result<()
     Ok(())
 }
 
-/// Add a leaf. The caller holds the head.
-pub async fn insert_leaf(tx: &mut WriteTx, store: StoreId, leaf: i64, json: &str) -> Result<()> {
-    tx.query("INSERT INTO ledger_leaf (store_id, leaf, json) VALUES ($1, $2, $3)")
-        .bind(store)
-        .bind(leaf)
-        .bind(json)
-        .execute()
-        .await?;
+/// Add leaves, the first of which has this place; one statement however many. The caller holds the head.
+pub async fn insert_leaves(
+    tx: &mut WriteTx,
+    store: StoreId,
+    first: i64,
+    leaves: &[String],
+) -> Result<()> {
+    if leaves.is_empty() {
+        return Ok(());
+    }
+    let mut insert = tx.query("INSERT INTO ledger_leaf (store_id, leaf, json) VALUES ").bind(store);
+    for (leaf, json) in (first..).zip(leaves) {
+        insert = insert.push(if leaf == first { "($1, " } else { ", ($1, " });
+        insert = insert.push_bind(leaf).push(", ").push_bind(json.as_str()).push(")");
+    }
+    insert.execute().await?;
     Ok(())
 }
 
