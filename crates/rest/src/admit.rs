@@ -180,7 +180,8 @@ async fn visit(
     taken.map_err(|spent| storefront::Failure::too_many(spent.retry_after_seconds()))?;
     let is_foreign = |origin: &HeaderValue| {
         let origin = origin.to_str().unwrap_or_default();
-        let theirs = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        let plain = origin.strip_prefix("http://").filter(|_| !app.settings.is_secure());
+        let theirs = origin.strip_prefix("https://").or(plain);
         theirs.is_none_or(|theirs| !theirs.eq_ignore_ascii_case(host))
     };
     if headers.get_all(header::ORIGIN).iter().any(is_foreign) {

@@ -6,13 +6,17 @@ use crate::App;
 
 /// A cookie that a storefront gives its visitors.
 #[derive(Clone, Copy, Debug)]
-pub struct Cookie(&'static str);
+pub struct Cookie {
+    name: &'static str,
+    /// Whether no script of the page may read it.
+    is_secret: bool,
+}
 
 /// The key of the session of a shopper who is signed in.
-pub const SHOPPER: Cookie = Cookie("custodia_shopper");
+pub const SHOPPER: Cookie = Cookie { name: "custodia_shopper", is_secret: true };
 
-/// What a guest allows and refuses.
-pub const CONSENT: Cookie = Cookie("custodia_consent");
+/// What a guest allows and refuses. A page has to know it, and whoever changes it has it taken for none.
+pub const CONSENT: Cookie = Cookie { name: "custodia_consent", is_secret: false };
 
 impl Cookie {
     /// What a browser sends back of it; the first, where there are several.
@@ -21,7 +25,7 @@ impl Cookie {
         read(headers, &self.name(app))
     }
 
-    /// Have it kept for so many seconds: by this host alone, out of reach of scripts, sent with nothing that another
+    /// Have it kept for so many seconds: by this host alone, out of reach of scripts where it is secret, sent with nothing that another
     /// site begins but a visit, and over TLS alone where the service is reached so. There its name says that it is
     /// kept like this, and browsers see to it: neither plain HTTP nor another host of the domain can put one in its
     /// place.
@@ -35,8 +39,9 @@ impl Cookie {
         assert!(value.bytes().all(plain), "a cookie's value needs no quotes");
         let name = self.name(app);
         let secure = if app.settings.is_secure() { "; Secure" } else { "" };
+        let secret = if self.is_secret { "; HttpOnly" } else { "" };
         let cookie =
-            format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly{secure}; SameSite=Lax");
+            format!("{name}={value}; Path=/; Max-Age={seconds}{secret}{secure}; SameSite=Lax");
         HeaderValue::from_str(&cookie).expect("letters make a header")
     }
 
@@ -48,7 +53,7 @@ impl Cookie {
 
     fn name(self, app: &App) -> String {
         let prefix = if app.settings.is_secure() { "__Host-" } else { "" };
-        format!("{prefix}{}", self.0)
+        format!("{prefix}{}", self.name)
     }
 }
 

@@ -450,11 +450,16 @@ fn whole_or_gone(database: &Database, round: u32, at: usize, id: i64) -> bool {
         database.number(&format!("SELECT COUNT(*) FROM {table} WHERE {of}"))
     };
     let of_customer = format!("customer_id = {id}");
+    let declared = count("consent_declaration", &format!("{of_customer} AND NOT detached"));
+    assert!(
+        [0, 3].contains(&declared),
+        "customer {id} of round {round} has {declared} declarations"
+    );
     let parts = [
         count("customer", &of_customer),
         count("customer_address", &of_customer),
         count("subscriber", &format!("email_key = 'r{round}-{at}@person.example'")),
-        count("consent_declaration", &format!("{of_customer} AND NOT detached")) / 3,
+        declared / 3,
         1 - count("audit", &format!("action = 'customer.erased' AND subject = {id}")),
         1 - count("outbox", &format!("scope = 'store/customer/deleted' AND subject = {id}")),
     ];

@@ -256,7 +256,7 @@ fn holds(place: &Place, shop: &Shop, rounds: u32) {
     let leaves = format!("SELECT size FROM ledger WHERE store_hash = '{store}'");
     let leaves = place.database().number(&leaves);
     let kept = format!(
-        "leaves        {leaves}\ndeclarations  {leaves} are kept, each as its leaf says\nerased        0 "
+        "leaves        {leaves}\ndeclarations  {leaves} are kept, each as its leaf says\ngone          0 "
     );
     assert!(verified.contains(&kept), "{verified}");
 }

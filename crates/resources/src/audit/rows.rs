@@ -36,7 +36,7 @@ pub async fn unname_sign_ins(
     customers: &[CustomerId],
 ) -> Result<()> {
     tx.query(
-        "UPDATE audit SET subject = 0
+        "UPDATE audit SET subject = 0, request_id = ''
          WHERE store_id = $1 AND action = 'customer.signed_in' AND subject IN ",
     )
     .bind(store)

@@ -196,7 +196,7 @@ pub async fn detach(tx: &mut WriteTx, store: StoreId, customers: &[CustomerId]) 
     .execute()
     .await?;
     tx.query(
-        "UPDATE audit SET subject = 0 WHERE store_id = $1 AND audit_id IN
+        "UPDATE audit SET subject = 0, request_id = '' WHERE store_id = $1 AND audit_id IN
              (SELECT audit_id FROM consent_declaration WHERE store_id = $1 AND customer_id IN ",
     )
     .bind(store)

@@ -6,7 +6,7 @@ use sql::{ReadTx, WriteTx};
 
 use super::{
     guest::Arrival,
-    model::{Declared, Draft, PolicyName},
+    model::{Declared, Draft, PolicyName, Source},
     rows,
 };
 use crate::{
@@ -33,7 +33,8 @@ pub async fn declare(
     // The customer's row counts its declarations: taking the next number holds it.
     let given = customers::rows::next_declaration(tx, author.store, customer, at).await?;
     let (sequence, declared_at) = given.ok_or(Error::NotFound("customer"))?;
-    if draft.at.is_some_and(|at| at < declared_at) {
+    // A shopper's choice counts after whatever is there already; what is brought along is refused.
+    if draft.source == Source::Import && at < declared_at {
         let rule = "must not be earlier than what the customer has declared last";
         return Err(Error::invalid("declared_at", rule));
     }
@@ -68,8 +69,10 @@ pub async fn arrive(
     numbers: [(i64, i64); 2],
     now: Timestamp,
 ) -> Result<bool> {
-    let mut last = rows::up_to(tx, author.store, customer, i64::MAX, 1).await?.pop();
-    let choice = arrival.choice(last.as_ref());
+    // Of signals there are never more than two in a row.
+    let recent = rows::up_to(tx, author.store, customer, i64::MAX, 3).await?;
+    let choice = arrival.choice(recent.iter().find(|it| it.source != Source::BrowserSignal.name()));
+    let mut last = recent.into_iter().next();
     if let Some(draft) = &choice {
         last = Some(declare(tx, author, customer, draft, numbers[0], now).await?);
     }

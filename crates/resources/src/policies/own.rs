@@ -7,8 +7,7 @@ use axum::{
 };
 use kernel::{Error, Scope};
 use rest::{
-    App, Caller, Routes, Version,
-    json::{self, Read},
+    App, Caller, Routes, Version, json,
     v3::{Body, Created, Failure, Json, Name, NoParams, One, Reply, Written},
 };
 use serde::Serialize;

@@ -137,12 +137,6 @@ fn replace<T: Clone + PartialEq>(field: &mut T, said: Option<&T>) -> bool {
 }
 
 impl Consents {
-    /// The same, with this purpose among them.
-    #[must_use]
-    pub fn with(self, purpose: Purpose) -> Self {
-        Self(self.0 | purpose.bit())
-    }
-
     /// Their names.
     #[must_use]
     pub fn names(self) -> Vec<&'static str> {
@@ -153,7 +147,7 @@ impl Consents {
 
 impl FromIterator<Purpose> for Consents {
     fn from_iter<I: IntoIterator<Item = Purpose>>(purposes: I) -> Self {
-        purposes.into_iter().fold(Self::default(), Self::with)
+        Self(purposes.into_iter().fold(0, |set, purpose| set | purpose.bit()))
     }
 }
 

@@ -5,7 +5,7 @@ use kernel::{Error, Result, StoreId, SubscriberId, Timestamp};
 use sql::WriteTx;
 
 use super::{
-    model::{Changes, Purpose, Subscriber},
+    model::{Changes, Subscriber},
     rows,
 };
 use crate::{
@@ -19,8 +19,9 @@ pub async fn hold_addresses(tx: &mut WriteTx, store: StoreId) -> Result<()> {
     counters::hold(tx, store, Counter::Subscriber).await?.ok_or(Error::NotFound("store"))
 }
 
-/// See to it that newsletters are sent to who has this address: as a new subscriber, or as the one that is there, of
-/// whom nothing else is changed. The numbers are for the event and the audit line.
+/// Make a subscriber of who has this address, unless it is one already, of whom nothing is changed: nobody has shown yet
+/// that the address is theirs, and it may be one that has taken newsletters back. The numbers are for the event and the
+/// audit line.
 pub async fn subscribe(
     tx: &mut WriteTx,
     author: &Author,
@@ -31,23 +32,14 @@ pub async fn subscribe(
     let store = author.store;
     hold_addresses(tx, store).await?;
     let new = Subscriber::new(SubscriberId(0), draft, now);
-    let Some(id) = rows::with_email_key(tx, store, &new.email_key()).await? else {
-        let id = counters::take(tx, store, Counter::Subscriber, 1).await?;
-        let id = id.map(SubscriberId).ok_or(Error::NotFound("store"))?;
-        rows::insert(tx, store, &Subscriber { id, ..new }).await?;
-        let change = Change::subscriber_created(id);
-        return tell(tx, author, numbers, Event::SubscriberCreated(id), &change, now).await;
-    };
-    let Some(mut known) = rows::lock(tx, store, id).await? else { return Ok(()) };
-    let wanted = known.consents.with(Purpose::MarketingNewsletter);
-    if known.consents == wanted {
+    if rows::with_email_key(tx, store, &new.email_key()).await?.is_some() {
         return Ok(());
     }
-    known.consents = wanted;
-    known.modified_at = now.max(known.modified_at);
-    rows::update(tx, store, &known).await?;
-    let change = Change::subscriber_updated(id, &["consents"]);
-    tell(tx, author, numbers, Event::SubscriberUpdated(id), &change, now).await
+    let id = counters::take(tx, store, Counter::Subscriber, 1).await?;
+    let id = id.map(SubscriberId).ok_or(Error::NotFound("store"))?;
+    rows::insert(tx, store, &Subscriber { id, ..new }).await?;
+    let change = Change::subscriber_created(id);
+    tell(tx, author, numbers, Event::SubscriberCreated(id), &change, now).await
 }
 
 /// Delete those of these subscribers that there are. The caller holds their addresses; there are as many numbers as

@@ -46,10 +46,7 @@ async fn choose(service: &Service, cookies: &str, allow: &[i64], deny: &[i64]) -
 async fn kept(service: &Service, allow: &[i64], deny: &[i64]) -> String {
     let answer = choose(service, "", allow, deny).await;
     let given = answer.header("set-cookie");
-    assert!(
-        given.ends_with("; Path=/; Max-Age=15552000; HttpOnly; Secure; SameSite=Lax"),
-        "{given}"
-    );
+    assert!(given.ends_with("; Path=/; Max-Age=15552000; Secure; SameSite=Lax"), "{given}");
     let kept = given.split(';').next().unwrap_or_default().to_owned();
     assert!(kept.starts_with("__Host-custodia_consent="), "{kept}");
     kept
@@ -272,19 +269,22 @@ on_each_engine! {
         let members = ["source", "client_id", "gpc", "channel_id", "declared_at"];
         let expected = json!(["browser_signal", null, true, 1, "2024-06-01T12:00:10.000000Z"]);
         assert_eq!(history(&service, &members).await, [expected]);
+        // From when on it does, it counts for who comes again.
         honours(&service, true).await;
-        login(&service, &app, 20, "", Some("1")).await;
-        assert_eq!(last().await, "1: allow [] deny []", "it is known already");
+        for seconds in [20, 21] {
+            login(&service, &app, seconds, "", Some("1")).await;
+            assert_eq!(last().await, "2: allow [] deny [targeting]");
+        }
         declare(&["functional"], &["analytics"]).await;
-        login(&service, &app, 21, "", Some("1")).await;
-        assert_eq!(last().await, "3: allow [functional] deny [analytics targeting]");
         login(&service, &app, 22, "", Some("1")).await;
-        assert_eq!(service.history(1).await.len(), 3);
+        assert_eq!(last().await, "4: allow [functional] deny [analytics targeting]");
+        login(&service, &app, 23, "", Some("1")).await;
+        assert_eq!(service.history(1).await.len(), 4);
         // Whoever has decided has decided, either way.
         for (at, (allow, deny)) in [(&["targeting"][..], &[][..]), (&[], &["targeting"])].into_iter().enumerate() {
             declare(allow, deny).await;
             login(&service, &app, 30 + i64::try_from(at).unwrap(), "", Some("1")).await;
-            assert_eq!(service.history(1).await.len(), 4 + at);
+            assert_eq!(service.history(1).await.len(), 5 + at);
         }
         // And so has who does so as a guest, and says the same at once.
         service.set_seconds(40);
@@ -292,8 +292,34 @@ on_each_engine! {
         service.set_seconds(41);
         let cookie = kept(&service, &[1, 2, 3], &[]).await;
         login(&service, &app, 42, &cookie, Some("1")).await;
-        assert_eq!(last().await, "7: allow [functional analytics targeting] deny []");
-        assert_eq!(service.history(1).await.len(), 7);
+        assert_eq!(last().await, "8: allow [functional analytics targeting] deny []");
+        assert_eq!(service.history(1).await.len(), 8);
+    }
+
+    async fn a_choice_counts_also_where_the_clock_has_fallen_behind_and_where_a_browser_spoke_since(service: Service) {
+        let app = asking(&service).await;
+        let signed_in = session(&login(&service, &app, 1, "", None).await);
+        // An app on a server whose clock is ahead.
+        service.set_seconds(9);
+        let body = json!({"allow": ["functional", "analytics", "targeting"], "deny": []});
+        assert_eq!(service.put("modify", "/v3/customers/1/consent", body).await.status, 200);
+        service.set_seconds(8);
+        assert_eq!(choose(&service, &signed_in, &[], &[1, 2, 3]).await.status, 200);
+        assert_eq!(service.history(1).await.pop().unwrap(), "2: allow [] deny [functional analytics targeting]");
+        let times = history(&service, &["declared_at"]).await;
+        assert_eq!(times[0], times[1], "it is no earlier than what it follows");
+        // A guest chooses, signs in elsewhere, where the browser speaks for them, and then here.
+        service.set_seconds(20);
+        let cookie = kept(&service, &[1], &[2, 3]).await;
+        let body = json!({"allow": ["essential"], "deny": []});
+        service.set_seconds(19);
+        assert_eq!(service.put("modify", "/v3/customers/1/consent", body).await.status, 200);
+        login(&service, &app, 25, "", Some("1")).await;
+        assert_eq!(service.history(1).await.pop().unwrap(), "4: allow [essential] deny []");
+        login(&service, &app, 30, &cookie, None).await;
+        assert_eq!(service.history(1).await.pop().unwrap(), "5: allow [analytics] deny [functional targeting]");
+        login(&service, &app, 31, &cookie, None).await;
+        assert_eq!(service.history(1).await.len(), 5, "once");
     }
 
     async fn where_nobody_is_asked_nothing_is_kept(service: Service) {
