@@ -133,7 +133,7 @@ pub async fn pending(tx: &mut WriteTx, store: StoreId, limit: i64) -> Result<Vec
 }
 
 /// These declarations have their places in the ledger now, from `first` on, and what opens them there; where the
-/// customer is gone, nothing is left of one here. A statement or two however many there are.
+/// customer is gone, nothing is left of one here.
 pub async fn sequenced(
     tx: &mut WriteTx,
     store: StoreId,
@@ -144,21 +144,21 @@ pub async fn sequenced(
     let placed =
         (first..).zip(declared).zip(salts).map(|((leaf, entry), salt)| (leaf, entry, salt));
     let (gone, kept): (Vec<_>, Vec<_>) = placed.partition(|(_, entry, _)| entry.detached);
-    if !gone.is_empty() {
-        let mut delete = tx
-            .query(
-                "DELETE FROM consent_declaration
-                 WHERE store_id = $1 AND (customer_id, sequence) IN (VALUES ",
-            )
-            .bind(store);
-        for (at, (_, entry, _)) in gone.into_iter().enumerate() {
-            delete = delete.push(if at == 0 { "(" } else { ", (" }).push_bind(entry.customer);
-            delete = delete.push(", ").push_bind(entry.sequence).push(")");
-        }
-        delete.push(")").execute().await?;
+    for (_, entry, _) in gone {
+        tx.query(
+            "DELETE FROM consent_declaration
+             WHERE store_id = $1 AND customer_id = $2 AND sequence = $3",
+        )
+        .bind(store)
+        .bind(entry.customer)
+        .bind(entry.sequence)
+        .execute()
+        .await?;
     }
-    if !kept.is_empty() {
-        place(tx, store, &kept).execute().await?;
+    // As many as a statement that stays prepared has room for, and the rest one by one, which is another.
+    let groups = kept.chunks_exact(15);
+    for group in groups.clone().chain(groups.remainder().chunks(1)) {
+        place(tx, store, group).execute().await?;
     }
     Ok(())
 }
@@ -311,7 +311,7 @@ mod tests {
             detached: false,
         };
         let salt = Salt::new([0; 32]);
-        for count in [1, 200] {
+        for count in [1, 15] {
             let placed = vec![(0, &entry, &salt); count];
             let work = async |tx: &mut WriteTx| place(tx, StoreId(1), &placed).plan().await;
             let plan = db.write(work).await.unwrap().join("; ");

@@ -160,13 +160,12 @@ async fn compare_declarations(
             let Entry { customer, sequence, .. } = it.entry;
             let is_in_order = before.as_ref().is_none_or(|before| it.entry.follows(before));
             let order = (!is_in_order).then_some(Damage::Order { customer, sequence });
-            match it.damage(known) {
-                // What is damaged says nothing of its neighbours.
-                Some(damage) => note(damages, [damage]),
-                None => {
-                    note(damages, order);
-                    before = Some(it.entry);
-                }
+            // What is damaged says nothing of its neighbours.
+            if let Some(damage) = it.damage(known) {
+                note(damages, [damage]);
+            } else {
+                note(damages, order);
+                before = Some(it.entry);
             }
         }
     }
