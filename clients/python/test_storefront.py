@@ -1,4 +1,7 @@
-"""BigCommerce's own Python library signs shoppers in, and PyJWT checks what an app is told of them."""
+"""BigCommerce's own Python library signs shoppers in, and PyJWT checks what an app is told of them.
+
+What a storefront's own pages do, plain HTTP does here: no library has it.
+"""
 
 import json
 import os
@@ -87,3 +90,47 @@ def test_pyjwt_verifies_who_is_signed_in(api, app, shop):
     with pytest.raises(jwt.InvalidSignatureError):
         jwt.decode(answer.text, "another" * 5, algorithms=["HS256"], audience=shop["client_id"])
     assert current(browser, "nobody").status_code == 400
+
+
+def ask_for_consent(shop, whether):
+    url = f"https://{HOST}/stores/{STORE}/v3/customers/settings"
+    body = {"privacy_settings": {"ask_shopper_for_tracking_consent": whether}}
+    answer = requests.put(url, json=body, headers={"X-Auth-Token": shop["access_token"]}, timeout=7)
+    assert answer.status_code == 200
+
+
+def history(shop, shopper):
+    url = f"https://{HOST}/stores/{STORE}/custodia/customers/{shopper}/consent"
+    answer = requests.get(url, headers={"X-Auth-Token": shop["access_token"]}, timeout=7)
+    assert answer.status_code == 200
+    return answer.json()["data"]
+
+
+def post(browser, path, body, **headers):
+    headers = {"Origin": f"https://{HOST}", **headers}
+    return browser.post(f"https://{HOST}/api/storefront/{path}", json=body, headers=headers, timeout=7)
+
+
+def test_a_page_makes_an_account_and_what_the_guest_chose_is_the_customers(api, shop):
+    form = {"firstName": "Ada", "lastName": "Lovelace", "email": "ada@example.com", "password": "difference engine 2"}
+    browser = requests.Session()
+    ask_for_consent(shop, False)
+    assert post(browser, "consent", {"allow": [1, 2], "deny": [3]}).status_code == 400
+    ask_for_consent(shop, True)
+    assert post(browser, "consent", {"allow": [1, 2], "deny": [3]}, Origin="https://evil.example").status_code == 403
+    chosen = post(browser, "consent", {"allow": [1, 2], "deny": [3]})
+    assert (chosen.status_code, chosen.content, list(browser.cookies.keys())) == (200, b"", ["__Host-custodia_consent"])
+    assert post(browser, "customers", {**form, "password": ""}).status_code == 422
+    assert post(browser, "customers", {**form, "password": "difference"}).status_code == 400
+    made = post(browser, "customers", form)
+    assert (made.status_code, made.content, list(browser.cookies.keys())) == (204, b"", ["__Host-custodia_shopper"])
+    assert post(requests.Session(), "customers", form).status_code == 409
+    told = current(browser, shop["client_id"])
+    shopper = jwt.decode(told.text, shop["client_secret"], algorithms=["HS256"], audience=shop["client_id"])["customer"]
+    assert shopper["email"] == "ada@example.com"
+    assert post(browser, "consent", {"allow": [], "deny": [1, 2, 3]}, **{"Sec-GPC": "1"}).status_code == 200
+    shown = [(one["allow"], one["deny"], one["source"], one["gpc"]) for one in history(shop, shopper["id"])]
+    assert shown == [
+        ([], ["functional", "analytics", "targeting"], "storefront", True),
+        (["functional", "analytics"], ["targeting"], "storefront", False),
+    ]

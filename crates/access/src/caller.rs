@@ -1,18 +1,13 @@
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
-use kernel::{AccountId, Chance, StoreId, hex};
+use kernel::{AccountId, Chance, Grants, hex};
 
-use crate::{Account, Quirk};
+use crate::{Account, Author, Quirk, Store};
 
 /// Somebody whose token was recognised on the store it belongs to. Whoever holds one has been let in.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The store called; every statement on its behalf is bound to it.
-    pub store: StoreId,
-    /// The author of what this request changes.
-    pub account: AccountId,
-    /// The request, as answer, log and audit line name it.
-    pub request: RequestId,
+    author: Author,
     known: Arc<Account>,
 }
 
@@ -20,7 +15,22 @@ impl Caller {
     /// Let an account in for one request.
     #[must_use]
     pub fn new(known: Arc<Account>, request: RequestId) -> Self {
-        Self { store: known.store.id, account: known.id, request, known }
+        let author = Author { store: known.store.id, account: known.id, request };
+        Self { author, known }
+    }
+
+    /// The operator, at the command line: nobody's account, so that the author of what they change is number 0.
+    #[must_use]
+    pub fn operator(store: Store, request: RequestId) -> Self {
+        let account = Account {
+            id: AccountId(0),
+            client_id: String::new(),
+            grants: Grants::default(),
+            created_at: store.created_at,
+            store: Arc::new(store),
+            revoked: false,
+        };
+        Self::new(Arc::new(account), request)
     }
 
     /// The store's name in paths.
@@ -39,6 +49,14 @@ impl Caller {
     #[must_use]
     pub fn has(&self, quirk: Quirk) -> bool {
         self.known.store.quirks.has(quirk)
+    }
+}
+
+impl Deref for Caller {
+    type Target = Author;
+
+    fn deref(&self) -> &Author {
+        &self.author
     }
 }
 

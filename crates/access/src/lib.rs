@@ -4,7 +4,9 @@
 //! request needs to know of them is held in memory, by the SHA-256 of the token, or by the storefront's domain.
 
 mod account;
+mod author;
 mod caller;
+mod crowd;
 mod plan;
 mod quirks;
 mod rows;
@@ -23,6 +25,7 @@ pub mod stores;
 
 pub use self::{
     account::{Account, Credentials},
+    author::Author,
     caller::{Caller, RequestId},
     plan::Plan,
     quirks::{Quirk, Quirks},

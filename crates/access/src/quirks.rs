@@ -1,7 +1,8 @@
 use std::{fmt, str::FromStr};
 
 /// A place where the real service does something its documents deny, or a reasonable person would call a
-/// fault; switched per store. `docs/quirks.md` tells of each, with its evidence and its test.
+/// fault; or one where stores may want something that it has not. Switched per store. `docs/quirks.md` tells of each,
+/// with its evidence and its test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quirk {
     /// `updated_at` of a consent GET is the time of the call (ruling 7). The real service has it.
@@ -9,11 +10,13 @@ pub enum Quirk {
     /// V2 shows ISO 8601 dates and amounts like `150.75`, as its published page does (ruling 35). The real
     /// service has not: recordings show RFC 2822 and four decimals.
     V2PublishedFormats,
+    /// A browser that says `Sec-GPC: 1` refuses targeting for who signs in and has not decided about it. Ours.
+    HonourGpc,
 }
 
 impl Quirk {
     /// Every quirk.
-    pub const ALL: [Self; 2] = [Self::ConsentTimeOfCall, Self::V2PublishedFormats];
+    pub const ALL: [Self; 3] = [Self::ConsentTimeOfCall, Self::V2PublishedFormats, Self::HonourGpc];
 
     /// How it is written on the command line, in the database and in `docs/quirks.md`.
     #[must_use]
@@ -21,6 +24,7 @@ impl Quirk {
         match self {
             Self::ConsentTimeOfCall => "consent_time_of_call",
             Self::V2PublishedFormats => "v2_published_formats",
+            Self::HonourGpc => "honour_gpc",
         }
     }
 
@@ -29,7 +33,7 @@ impl Quirk {
     pub fn is_real(self) -> bool {
         match self {
             Self::ConsentTimeOfCall => true,
-            Self::V2PublishedFormats => false,
+            Self::V2PublishedFormats | Self::HonourGpc => false,
         }
     }
 }

@@ -1,16 +1,21 @@
 //! How much an account may send: a fixed window that its first request opens (observed.md 3), and a
-//! number of requests at once for the operations that have one (ruling 24).
+//! number of requests at once for the operations that have one (ruling 24). And how often a storefront may be asked,
+//! and accounts be made there, by all its visitors and by each.
 //!
 //! Counted in this process: two servers of one installation each grant the whole quota.
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use kernel::{AccountId, Clock, StoreId, Timestamp};
 
-use crate::Plan;
+use crate::{
+    Plan,
+    crowd::{Bounds, Crowd},
+};
 
 /// What the four `X-Rate-Limit-*` headers say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,29 +40,50 @@ impl Allowance {
     }
 }
 
-/// One account's window.
+/// A stretch of time, and what was taken in it.
 #[derive(Clone, Copy, Debug)]
-struct Window {
+pub(crate) struct Window {
     opened_at: Timestamp,
     taken: u32,
 }
 
 impl Window {
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self { opened_at: now, taken: 0 }
+    }
+
     /// Take one request off the window, or open a new one. `Err` when none is left.
-    fn take(&mut self, quota: u32, now: Timestamp) -> Result<Allowance, Allowance> {
-        let age_ms = (now.0 - self.opened_at.0) / 1000;
-        // A clock that was set back must not lock an account out for longer than a window.
-        if !(0..Plan::WINDOW_MS).contains(&age_ms) {
-            *self = Self { opened_at: now, taken: 0 };
-        }
-        let age_ms = (now.0 - self.opened_at.0) / 1000;
-        let allowance =
-            |taken| Allowance { left: quota - taken, quota, reset_ms: Plan::WINDOW_MS - age_ms };
+    pub(crate) fn take(
+        &mut self,
+        quota: u32,
+        length_ms: i64,
+        now: Timestamp,
+    ) -> Result<Allowance, Allowance> {
+        self.renew(length_ms, now);
         if self.taken >= quota {
-            return Err(allowance(quota));
+            return Err(self.spent(quota, length_ms, now));
         }
         self.taken += 1;
-        Ok(allowance(self.taken))
+        Ok(Allowance { left: quota - self.taken, ..self.spent(quota, length_ms, now) })
+    }
+
+    /// Open a new one if this one has ended, and tell whether it had.
+    pub(crate) fn renew(&mut self, length_ms: i64, now: Timestamp) -> bool {
+        // A clock that was set back must not lock an account out for longer than a window.
+        let has_ended = !(0..length_ms).contains(&self.age_ms(now));
+        if has_ended {
+            *self = Self::new(now);
+        }
+        has_ended
+    }
+
+    /// What is told of it where nothing is left.
+    pub(crate) fn spent(self, quota: u32, length_ms: i64, now: Timestamp) -> Allowance {
+        Allowance { left: 0, quota, reset_ms: length_ms - self.age_ms(now) }
+    }
+
+    fn age_ms(self, now: Timestamp) -> i64 {
+        (now.0 - self.opened_at.0) / 1000
     }
 }
 
@@ -69,8 +95,10 @@ pub struct Limiter(Arc<Mutex<State>>);
 struct State {
     windows: HashMap<AccountId, Window>,
     in_flight: HashMap<(AccountId, &'static str), u32>,
-    /// Those of all visitors of a store's storefronts together.
-    visits: HashMap<StoreId, Window>,
+    /// Those who visit a store's storefronts.
+    visits: HashMap<StoreId, Crowd>,
+    /// Those who make an account there.
+    sign_ups: HashMap<StoreId, Crowd>,
 }
 
 impl Limiter {
@@ -84,16 +112,37 @@ impl Limiter {
         let Some(quota) = plan.quota() else { return Ok(Allowance::UNLIMITED) };
         let now = clock.now();
         let mut state = self.lock();
-        state.windows.entry(account).or_insert(Window { opened_at: now, taken: 0 }).take(quota, now)
+        let window = state.windows.entry(account).or_insert(Window::new(now));
+        window.take(quota, Plan::WINDOW_MS, now)
     }
 
     /// Take one request off what the storefronts of a store may be asked, [`MOST_VISITS`] in a window whatever the
-    /// store's plan: nobody knows who asks, and other stores are served beside it. `Err` when none is left.
-    pub fn visit(&self, store: StoreId, clock: &dyn Clock) -> Result<Allowance, Allowance> {
+    /// store's plan: nobody knows who asks, and other stores are served beside it. One visitor has a tenth of it.
+    /// `Err` when none is left.
+    pub fn visit(
+        &self,
+        store: StoreId,
+        address: Option<IpAddr>,
+        clock: &dyn Clock,
+    ) -> Result<Allowance, Allowance> {
         let now = clock.now();
         let mut state = self.lock();
-        let window = state.visits.entry(store).or_insert(Window { opened_at: now, taken: 0 });
-        window.take(MOST_VISITS, now)
+        let crowd = state.visits.entry(store).or_insert_with(|| Crowd::new(now));
+        crowd.take(address, VISITS, now)
+    }
+
+    /// Take one off the accounts that may be made at a store's storefronts, [`MOST_SIGN_UPS`] by one visitor in ten
+    /// minutes. `Err` when none is left.
+    pub fn sign_up(
+        &self,
+        store: StoreId,
+        address: Option<IpAddr>,
+        clock: &dyn Clock,
+    ) -> Result<Allowance, Allowance> {
+        let now = clock.now();
+        let mut state = self.lock();
+        let crowd = state.sign_ups.entry(store).or_insert_with(|| Crowd::new(now));
+        crowd.take(address, SIGN_UPS, now)
     }
 
     /// Begin a request of an operation that admits `most` at once; its place is free again when the
@@ -122,6 +171,18 @@ impl Limiter {
 
 /// How often the storefronts of one store may be asked in a window: 200 times a second.
 pub const MOST_VISITS: u32 = 6_000;
+
+/// How often one visitor may ask them: 20 times a second. An office has one address, too.
+pub const MOST_VISITS_OF_ONE: u32 = 600;
+
+/// How many accounts one visitor may try to make at a store's storefronts in ten minutes.
+pub const MOST_SIGN_UPS: u32 = 10;
+
+const VISITS: Bounds =
+    Bounds { all: MOST_VISITS, each: MOST_VISITS_OF_ONE, window_ms: Plan::WINDOW_MS };
+
+/// All visitors together make more than this only if they are no people.
+const SIGN_UPS: Bounds = Bounds { all: 6_000, each: MOST_SIGN_UPS, window_ms: 600_000 };
 
 /// A request that is running.
 #[derive(Debug)]

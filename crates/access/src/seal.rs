@@ -8,6 +8,7 @@ use chacha20poly1305::{
     KeyInit as _, XChaCha20Poly1305,
     aead::{Aead as _, Payload},
 };
+use hmac::{Hmac, Mac as _};
 use kernel::{Chance, hex};
 use sha2::{Digest as _, Sha256};
 
@@ -15,9 +16,13 @@ use sha2::{Digest as _, Sha256};
 ///
 /// XChaCha20-Poly1305 with a random nonce of 24 bytes before the sealed text; what a secret belongs to is
 /// authenticated with it, so that one account's secret cannot be moved to another.
+///
+/// It also vouches for texts that somebody else keeps, under a key that follows from the installation's and is used for
+/// nothing else.
 #[derive(Clone)]
 pub struct Seal {
     cipher: XChaCha20Poly1305,
+    vouching: Hmac<Sha256>,
     check: String,
 }
 
@@ -68,11 +73,15 @@ impl Seal {
         }
     }
 
-    fn new(key: &[u8; 32]) -> Self {
+    /// With the key itself.
+    #[must_use]
+    pub fn new(key: &[u8; 32]) -> Self {
         let check =
             hex(&Sha256::new().chain_update(b"custodia key check\0").chain_update(key).finalize()
                 [..16]);
-        Self { cipher: XChaCha20Poly1305::new(key.into()), check }
+        let derived = keyed(key).chain_update(b"custodia vouching\0").finalize().into_bytes();
+        let vouching = keyed(&derived);
+        Self { cipher: XChaCha20Poly1305::new(key.into()), vouching, check }
     }
 
     /// A digest that tells this key from another, and tells nothing else of it.
@@ -103,6 +112,29 @@ impl Seal {
         let text = self.cipher.decrypt(nonce.into(), payload).map_err(|_| SealError::Broken)?;
         String::from_utf8(text).map_err(|_| SealError::Broken)
     }
+}
+
+impl Seal {
+    /// What shows later that this text came from here, and about what: 64 hexadecimal digits.
+    #[must_use]
+    pub fn vouch(&self, about: &str, text: &str) -> String {
+        hex(&self.vouched(about, text).finalize().into_bytes())
+    }
+
+    /// Whether a text came from here, and about this. It takes a time that does not tell how much of it is right.
+    #[must_use]
+    pub fn is_vouched(&self, about: &str, text: &str, proof: &str) -> bool {
+        from_hex(proof).is_some_and(|proof| self.vouched(about, text).verify_slice(&proof).is_ok())
+    }
+
+    fn vouched(&self, about: &str, text: &str) -> Hmac<Sha256> {
+        // What it is about has no such byte, so that no two pairs are the same bytes.
+        self.vouching.clone().chain_update(about).chain_update(b"\0").chain_update(text)
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
@@ -142,6 +174,20 @@ mod tests {
         assert!(seal.unseal("client-a", &bent).is_err());
         assert!(seal.unseal("client-a", &sealed[..10]).is_err());
         assert!(Seal::new(&[8; 32]).unseal("client-a", &sealed).is_err());
+    }
+
+    #[test]
+    fn a_text_is_vouched_for_as_it_was_and_about_what_it_was() {
+        let seal = Seal::new(&[7; 32]);
+        let proof = seal.vouch("consent 1", "yes");
+        assert!(seal.is_vouched("consent 1", "yes", &proof));
+        assert!(!seal.is_vouched("consent 2", "yes", &proof));
+        assert!(!seal.is_vouched("consent 1", "yes!", &proof));
+        assert!(!seal.is_vouched("consent 1yes", "", &proof));
+        assert!(!Seal::new(&[8; 32]).is_vouched("consent 1", "yes", &proof));
+        for bent in ["", &proof[1..], &proof.replace(&proof[..1], "g"), &proof.repeat(2)] {
+            assert!(!seal.is_vouched("consent 1", "yes", bent), "{bent}");
+        }
     }
 
     #[test]

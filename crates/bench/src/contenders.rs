@@ -59,8 +59,6 @@ pub(crate) enum Purpose {
 }
 
 const FILE: &str = "custodia.db";
-const READ: &str = "custodia_bench_read";
-const WRITE: &str = "custodia_bench_write";
 
 /// The databases and everything else a contender needs.
 pub(crate) struct Arena {
@@ -100,12 +98,16 @@ impl Arena {
         let _ = fs::remove_dir_all(&self.dir);
         fs::create_dir_all(&read).map_err(|e| format!("{}: {e}", read.display()))?;
         let file = read.join(FILE);
+        let address = format!("sqlite:{}", file.display());
         if kinds.contains(&Kind::Sqlite) {
-            self.sqlite_token = self.open_store(&format!("sqlite:{}", file.display()))?;
+            self.sqlite_token = self.open_store(&address)?;
         } else {
             seed::schema(&file)?;
         }
         seed::sqlite(&file, customers)?;
+        if kinds.contains(&Kind::Sqlite) {
+            self.settle(&format!("{address}?synchronous=off"))?;
+        }
         for kind in kinds.iter().filter(|kind| matches!(kind, Kind::Control | Kind::Sqlite)) {
             copy(&read, &self.dir.join(format!("write-{kind:?}")))?;
         }
@@ -119,10 +121,12 @@ impl Arena {
         customers: i64,
     ) -> Result<(), String> {
         self.postgres = Some((postgres.clone(), postgres.postmaster().await?));
-        postgres.create(READ, None).await?;
-        self.postgres_token = self.open_store(&postgres.address(READ))?;
-        postgres.seed(READ, customers).await?;
-        postgres.create(WRITE, Some(READ)).await
+        let (read, write) = (self.database(Purpose::Reading), self.database(Purpose::Writing));
+        postgres.create(&read, None).await?;
+        self.postgres_token = self.open_store(&postgres.address(&read))?;
+        postgres.seed(&read, customers).await?;
+        self.settle(&postgres.address(&read))?;
+        postgres.create(&write, Some(&read)).await
     }
 
     /// Addresses, metafields and form field values for each customer of the database to read.
@@ -134,13 +138,13 @@ impl Arena {
     /// The same on `PostgreSQL`.
     pub(crate) async fn add_belongings_on_postgres(&self, customers: i64) -> Result<(), String> {
         let Some((postgres, _)) = &self.postgres else { return Ok(()) };
-        postgres.seed_belongings(READ, customers).await
+        postgres.seed_belongings(&self.database(Purpose::Reading), customers).await
     }
 
     pub(crate) async fn clear(&self) -> Result<(), String> {
         if let Some((postgres, _)) = &self.postgres {
-            postgres.drop(READ).await?;
-            postgres.drop(WRITE).await?;
+            postgres.drop(&self.database(Purpose::Reading)).await?;
+            postgres.drop(&self.database(Purpose::Writing)).await?;
         }
         fs::remove_dir_all(&self.dir).map_err(|e| e.to_string())
     }
@@ -152,7 +156,9 @@ impl Arena {
     /// How many declarations the writer's database holds.
     pub(crate) async fn declarations(&self, kind: Kind) -> Result<i64, String> {
         match (kind, &self.postgres) {
-            (Kind::Postgres, Some((postgres, _))) => postgres.declarations(WRITE).await,
+            (Kind::Postgres, Some((postgres, _))) => {
+                postgres.declarations(&self.database(Purpose::Writing)).await
+            }
             _ => seed::declarations(&self.sqlite(kind, Purpose::Writing)),
         }
     }
@@ -193,16 +199,11 @@ impl Arena {
                 .args(["control", "--port", &port_text, "--token", self.token(kind), "--database"])
                 .arg(self.sqlite(kind, purpose)),
             Kind::Sqlite | Kind::Postgres => {
-                let database = match &self.postgres {
-                    Some((postgres, _)) if kind == Kind::Postgres => {
-                        postgres.address(if purpose == Purpose::Reading { READ } else { WRITE })
-                    }
-                    _ => format!("sqlite:{}", self.sqlite(kind, purpose).display()),
-                };
+                let (listen, database) = (format!("127.0.0.1:{port}"), self.address(kind, purpose));
                 self.configured(&mut command).args([
                     "serve",
                     "--listen",
-                    &format!("127.0.0.1:{port}"),
+                    &listen,
                     "--database",
                     &database,
                 ])
@@ -211,7 +212,23 @@ impl Arena {
         Ok(command)
     }
 
-    fn sqlite(&self, kind: Kind, purpose: Purpose) -> PathBuf {
+    /// What custodia is told with `--database`.
+    fn address(&self, kind: Kind, purpose: Purpose) -> String {
+        match &self.postgres {
+            Some((postgres, _)) if kind == Kind::Postgres => {
+                postgres.address(&self.database(purpose))
+            }
+            _ => format!("sqlite:{}", self.sqlite(kind, purpose).display()),
+        }
+    }
+
+    /// The name of a database on `PostgreSQL`. Arenas in different directories have different ones.
+    pub(crate) fn database(&self, purpose: Purpose) -> String {
+        let dir = self.dir.file_name().unwrap_or_default().to_string_lossy();
+        format!("custodia_bench_{dir}_{purpose:?}").to_ascii_lowercase()
+    }
+
+    pub(crate) fn sqlite(&self, kind: Kind, purpose: Purpose) -> PathBuf {
         let dir = match purpose {
             Purpose::Reading => "read".to_owned(),
             Purpose::Writing => format!("write-{kind:?}"),
@@ -231,6 +248,27 @@ impl Arena {
         let token =
             account["access_token"].as_str().ok_or("account create printed no access_token")?;
         Ok(token.to_owned())
+    }
+
+    /// Make leaves of all declarations that were seeded: otherwise a server would do that while it is measured. A
+    /// custodia from before the ledger has none to make.
+    fn settle(&self, database: &str) -> Result<(), String> {
+        if self.custodia(&["consent", "--help"]).is_err() {
+            return Ok(());
+        }
+        let mut command = Command::new(&self.custodia);
+        let export = ["consent", "export", "--store", STORE, "--database", database];
+        let ended = self.configured(&mut command).args(export).stdout(Stdio::null()).status();
+        let ended = ended.map_err(|e| format!("{}: {e}", self.custodia.display()))?;
+        if ended.success() { Ok(()) } else { Err(format!("custodia {export:?}: {ended}")) }
+    }
+
+    /// `custodia` with these arguments on one of the databases, not yet started.
+    pub(crate) fn on(&self, kind: Kind, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.custodia);
+        let database = self.address(kind, Purpose::Reading);
+        self.configured(&mut command).args(arguments).args(["--database", &database]);
+        command
     }
 
     fn custodia(&self, arguments: &[&str]) -> Result<String, String> {
@@ -261,6 +299,15 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Let it do nothing at all: what it left to be done in the background must cost nobody else.
+    pub(crate) fn freeze(&self) {
+        signal("STOP", self.child.id());
+    }
+
+    pub(crate) fn thaw(&self) {
+        signal("CONT", self.child.id());
     }
 
     fn wait(&mut self, token: &str, started: Instant) -> Result<Duration, String> {
@@ -294,7 +341,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        signal("TERM", self.child.id());
+        signal("CONT", self.child.id());
         for _ in 0..500 {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return;
@@ -304,6 +352,10 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn signal(name: &str, pid: u32) {
+    let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
 }
 
 fn free_port() -> Result<u16, String> {

@@ -4,12 +4,16 @@
 //! writes the document. `ceiling` and `control` are the two comparators; `seed` and `load` are
 //! for whoever wants to look at something by hand, with a profiler for instance.
 
+mod against;
 mod ceiling;
 mod contenders;
 mod control;
 mod data;
 mod group;
+mod grow;
 mod hand;
+mod lag;
+mod ledger;
 mod load;
 mod machine;
 mod postgres;
@@ -20,7 +24,9 @@ mod results;
 mod run;
 mod seed;
 mod serve;
+mod shop;
 mod slashes;
+mod tables;
 mod targets;
 mod walk;
 mod wire;
@@ -54,6 +60,10 @@ enum Command {
     Load(hand::Options),
     /// Walk to the end of every list of a large store, and ask for what no index finds: for `scripts/soak`.
     Walk(walk::Options),
+    /// Grow a ledger to ten million leaves, and append, prove and verify on the way: for `scripts/soak`.
+    Ledger(ledger::Options),
+    /// Measure two binaries beside each other: what a change costs.
+    Against(against::Options),
     /// Measure, and write the document.
     Run(Box<run::Options>),
 }
@@ -65,6 +75,8 @@ fn main() -> ExitCode {
         Command::Seed { database, customers } => seed::sqlite(&database, customers),
         Command::Load(options) => hand::run(&options),
         Command::Walk(options) => walk::run(&options),
+        Command::Ledger(options) => ledger::run(&options),
+        Command::Against(options) => against::run(&options),
         Command::Run(options) => run::run(&options),
     };
     match outcome {

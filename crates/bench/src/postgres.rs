@@ -1,7 +1,5 @@
 //! The benchmark's own databases on a `PostgreSQL` server that somebody else has started.
 
-use std::fmt::Write as _;
-
 use futures_util::SinkExt as _;
 use tokio_postgres::{Client, NoTls};
 
@@ -113,25 +111,15 @@ impl Postgres {
             let statement = format!("DROP INDEX {}", index.get::<_, String>(0));
             client.batch_execute(&statement).await.map_err(explained)?;
         }
-        copy(&client, "customer", seed::CUSTOMER_COLUMNS, customers, |customer, text| {
-            customer_line(customer, store_id, text);
-        })
-        .await?;
-        copy(
-            &client,
-            "consent_declaration",
-            seed::DECLARATION_COLUMNS,
-            customers,
-            |customer, text| {
-                let Customer { id, allow, deny, created, .. } = customer;
-                let _ = writeln!(
-                    text,
-                    "{store_id}\t{id}\t1\t{allow}\t{deny}\t{}\tmanagement_api\t1",
-                    created.0
-                );
-            },
-        )
-        .await?;
+        let statement = format!("COPY customer ({}) FROM STDIN", seed::CUSTOMER_COLUMNS);
+        let all = || (1..=customers).map(Customer::new);
+        copy(&client, &statement, all().map(|it| customer_line(&it, store_id))).await?;
+        let statement =
+            format!("COPY consent_declaration ({}) FROM STDIN", seed::DECLARATION_COLUMNS);
+        let line = |Customer { id, allow, deny, created, .. }| {
+            format!("{store_id}\t{id}\t1\t{allow}\t{deny}\t{}\tmanagement_api\t1\n", created.0)
+        };
+        copy(&client, &statement, all().map(line)).await?;
         for index in &indexes {
             client.batch_execute(index.get(1)).await.map_err(explained)?;
         }
@@ -166,7 +154,7 @@ impl Postgres {
     }
 }
 
-fn customer_line(customer: &Customer, store_id: i64, text: &mut String) {
+fn customer_line(customer: &Customer, store_id: i64) -> String {
     let Customer {
         id,
         email,
@@ -181,38 +169,36 @@ fn customer_line(customer: &Customer, store_id: i64, text: &mut String) {
         ..
     } = customer;
     let keys = seed::Keys::of(customer);
-    let _ = writeln!(
-        text,
+    format!(
         "{store_id}\t{id}\t{email}\t{first_name}\t{last_name}\t{company}\t{phone}\t{notes}\t\t{group_id}\t\tf\t0\t1\t\\N\t\tf\t\
-         {}\t{}\t{}\t{}\t{}\t{}\t{}\t1",
+         {}\t{}\t{}\t{}\t{}\t{}\t{}\t1\n",
         keys.email, keys.name, keys.first_name, keys.last_name, keys.company, created.0, modified.0,
-    );
+    )
 }
 
-async fn copy(
+/// Send lines with a `COPY … FROM STDIN`.
+pub(crate) async fn copy(
     client: &Client,
-    table: &str,
-    columns: &str,
-    customers: i64,
-    line: impl Fn(&Customer, &mut String),
+    statement: &str,
+    lines: impl Iterator<Item = String>,
 ) -> Result<(), String> {
-    let statement = format!("COPY {table} ({columns}) FROM STDIN");
-    let sink = client.copy_in::<_, bytes::Bytes>(&statement).await.map_err(explained)?;
+    let sink = client.copy_in::<_, bytes::Bytes>(statement).await.map_err(explained)?;
     let mut sink = std::pin::pin!(sink);
     let mut text = String::new();
-    for id in 1..=customers {
-        line(&Customer::new(id), &mut text);
-        if text.len() > 1 << 20 || id == customers {
+    for line in lines {
+        text.push_str(&line);
+        if text.len() > 1 << 20 {
             sink.send(std::mem::take(&mut text).into()).await.map_err(explained)?;
         }
     }
+    sink.send(text.into()).await.map_err(explained)?;
     sink.finish().await.map_err(explained)?;
     Ok(())
 }
 
 /// The library keeps the server's words out of its `Display`.
 #[expect(clippy::needless_pass_by_value, reason = "handed to map_err")]
-fn explained(error: tokio_postgres::Error) -> String {
+pub(crate) fn explained(error: tokio_postgres::Error) -> String {
     error
         .as_db_error()
         .map_or_else(|| format!("PostgreSQL: {error}"), |words| format!("PostgreSQL: {words}"))

@@ -92,8 +92,27 @@ pub(crate) fn parent(pid: u32) -> Option<u32> {
 
 /// Resident memory in mebibytes.
 pub(crate) fn memory(pid: u32) -> Result<f64, String> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).map_err(|e| e.to_string())?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse().map_err(|_| "no number in VmRSS")?;
+    mebibytes(pid, "VmRSS:")
+}
+
+/// The most resident memory there ever was, in mebibytes.
+pub(crate) fn most_memory(pid: u32) -> Result<f64, String> {
+    mebibytes(pid, "VmHWM:")
+}
+
+fn mebibytes(pid: u32, name: &str) -> Result<f64, String> {
+    let kib = number(&format!("/proc/{pid}/status"), name)?;
     Ok(kib / 1024.0)
+}
+
+/// How often it has read from a file.
+pub(crate) fn reads(pid: u32) -> Result<f64, String> {
+    number(&format!("/proc/{pid}/io"), "syscr:")
+}
+
+fn number(file: &str, name: &str) -> Result<f64, String> {
+    let text = fs::read_to_string(file).map_err(|e| format!("{file}: {e}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+    number.ok_or_else(|| format!("{file} has no {name}"))
 }

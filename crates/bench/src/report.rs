@@ -164,7 +164,7 @@ fn how(text: &mut String, measure: &Measure, options: &Options, kinds: &[Kind]) 
         text,
         &format!(
             "- {rounds} rounds. In each, every contender gets every kind of work for {seconds} s after {warm_up} s of warming up, one \
-             after the other, and every round begins with another of them. All of them stay up; only one has work.\n\
+             after the other, and every round begins with another of them. All of them stay up; only one has work, and the others are stopped: what one left to be done in the background costs nobody else.\n\
              - The load generator is one thread in the same machine: raw HTTP/1.1 over kept connections, the next question as \
              soon as the last is answered. It checks status and body of every answer; a wrong, refused or rate-limited one ends \
              the run without a document. Customers are drawn uniformly.\n\

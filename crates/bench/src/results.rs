@@ -66,16 +66,34 @@ impl Results {
         to: Place,
         figure: fn(&Figures) -> f64,
     ) -> Option<Spread> {
-        let pairs = self.at(of).filter_map(|mine| {
-            let theirs = self.at(to).find(|theirs| theirs.round == mine.round)?;
-            Some(figure(&mine.figures) / figure(&theirs.figures))
-        });
-        Spread::of(&pairs.collect::<Vec<_>>())
+        ratio(self.at(of), || self.at(to), figure)
+    }
+
+    /// How one figure compares with that of the same contender in another run of as many rounds.
+    pub(crate) fn ratio_to(
+        &self,
+        place: Place,
+        other: &Self,
+        figure: fn(&Figures) -> f64,
+    ) -> Option<Spread> {
+        ratio(self.at(place), || other.at(place), figure)
     }
 
     fn at<'r>(&'r self, (work, kind): Place<'r>) -> impl Iterator<Item = &'r Cell> {
         self.cells.iter().filter(move |cell| cell.work == work && cell.kind == kind)
     }
+}
+
+fn ratio<'r, T: Iterator<Item = &'r Cell>>(
+    of: impl Iterator<Item = &'r Cell>,
+    to: impl Fn() -> T,
+    figure: fn(&Figures) -> f64,
+) -> Option<Spread> {
+    let pairs = of.filter_map(|mine| {
+        let theirs = to().find(|theirs| theirs.round == mine.round)?;
+        Some(figure(&mine.figures) / figure(&theirs.figures))
+    });
+    Spread::of(&pairs.collect::<Vec<_>>())
 }
 
 #[cfg(test)]

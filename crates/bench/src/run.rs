@@ -78,6 +78,7 @@ pub(crate) struct Measure {
     pub(crate) seconds: f64,
     pub(crate) warm_up: f64,
     pub(crate) starts: usize,
+    pub(crate) connections: usize,
 }
 
 impl Options {
@@ -89,6 +90,7 @@ impl Options {
             seconds: self.seconds.unwrap_or(of(1.0, 3.0)),
             warm_up: self.warm_up.unwrap_or(of(0.2, 0.5)),
             starts: self.starts.unwrap_or(if self.quick { 5 } else { 20 }).max(1),
+            connections: self.connections,
         }
     }
 
@@ -142,7 +144,7 @@ fn measured(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<S
     }
     let mut results = Results::default();
     starts(arena, &kinds, &measure, &mut results)?;
-    rounds(arena, options, &measure, (&kinds, &works), &mut results, runtime)?;
+    rounds(arena, &measure, (&kinds, &works), &mut results, runtime)?;
     let machine = machine::describe(&arena.dir, version.as_deref());
     Ok(report::document(&results, &measure, options, &kinds, &machine))
 }
@@ -172,10 +174,9 @@ fn starts(
     Ok(())
 }
 
-/// All servers stay up; only one at a time has work.
+/// All servers stay up; only one at a time has work, and the others stand still.
 fn rounds(
     arena: &Arena,
-    options: &Options,
     measure: &Measure,
     (kinds, works): (&[Kind], &[Work]),
     results: &mut Results,
@@ -195,12 +196,15 @@ fn rounds(
     for (kind, server) in &reading {
         probe::examine(arena, *kind, server)?;
     }
+    for (_, server) in reading.iter().chain(&writing) {
+        server.freeze();
+    }
     for round in 0..measure.rounds {
         for work in works {
             let servers = if work.writes() { &writing } else { &reading };
             for turn in 0..servers.len() {
                 let (kind, server) = &servers[(turn + round) % servers.len()];
-                let figures = once(arena, options, measure, work, *kind, server, round)
+                let figures = once(arena, measure, work, *kind, server, round)
                     .map_err(|why| format!("{}, {}: {why}", kind.title(), work.title))?;
                 say(&format!(
                     "round {}: {:24} {:20} {:9.0}/s  {:6.1} us CPU (own {:.1})  p50 {:6.0} us  p99 {:6.0} us",
@@ -227,25 +231,35 @@ fn rounds(
     }
     for (kind, server) in writing {
         drop(server);
-        let acknowledged = results.cells.iter().filter(|cell| {
-            cell.kind == kind && works.iter().any(|work| work.key == cell.work && work.writes())
-        });
-        let acknowledged: u64 = acknowledged.map(|cell| cell.figures.answers).sum();
-        let expected = measure.customers + i64::try_from(acknowledged).unwrap_or(0);
-        let found = runtime.block_on(arena.declarations(kind))?;
-        if found != expected {
-            return Err(format!(
-                "{} holds {found} declarations, {expected} were acknowledged",
-                kind.title()
-            ));
-        }
+        runtime.block_on(all_kept(arena, measure, works, kind, results))?;
     }
     Ok(())
 }
 
-fn once(
+/// See to it that the database to write has all that was acknowledged, and no more.
+pub(crate) async fn all_kept(
     arena: &Arena,
-    options: &Options,
+    measure: &Measure,
+    works: &[Work],
+    kind: Kind,
+    results: &Results,
+) -> Result<(), String> {
+    let acknowledged = results.cells.iter().filter(|cell| {
+        cell.kind == kind && works.iter().any(|work| work.key == cell.work && work.writes())
+    });
+    let acknowledged: u64 = acknowledged.map(|cell| cell.figures.answers).sum();
+    let expected = measure.customers + i64::try_from(acknowledged).unwrap_or(0);
+    let found = arena.declarations(kind).await?;
+    if found == expected {
+        return Ok(());
+    }
+    let title = kind.title();
+    Err(format!("{title} holds {found} declarations, {expected} were acknowledged"))
+}
+
+/// Give a server one kind of work for a while. It is thawed for that, and frozen again.
+pub(crate) fn once(
+    arena: &Arena,
     measure: &Measure,
     work: &Work,
     kind: Kind,
@@ -256,13 +270,16 @@ fn once(
         port: server.port,
         ask: work.ask,
         customers: work.customers(measure.customers),
-        connections: if work.alone { 1 } else { options.connections },
+        connections: if work.alone { 1 } else { measure.connections },
         warm_up: Duration::from_secs_f64(measure.warm_up),
         measured: Duration::from_secs_f64(measure.seconds),
         seed: round as u64,
         examiner: Arc::new(Examiner::new(arena.token(kind), kind.always())),
     };
-    load::run(load, &server.cpu)
+    server.thaw();
+    let figures = load::run(load, &server.cpu);
+    server.freeze();
+    figures
 }
 
 fn say(what: &str) {

@@ -12,9 +12,9 @@ use tokio::runtime::Runtime;
 
 use crate::{
     contenders::{Arena, Kind, Purpose, Server},
-    data::STORE,
     load::Line,
     postgres::Postgres,
+    shop::{Shop, micros, runtime},
     wire::shown,
 };
 
@@ -63,7 +63,7 @@ fn walk(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<(), S
     let mut slow = Vec::new();
     for kind in kinds {
         let server = arena.start(kind, Purpose::Reading)?;
-        let shop = Shop { port: server.port, token: arena.token(kind).to_owned() };
+        let shop = Shop::of(arena, kind, &server);
         println!(
             "## {}\n\n| list | first page, us | last page, us | times |\n|---|---:|---:|---:|",
             kind.title()
@@ -140,20 +140,7 @@ fn lists(shop: &Shop, customers: i64) -> Result<Vec<List>, String> {
     Ok(lists)
 }
 
-/// One store on one server.
-struct Shop {
-    port: u16,
-    token: String,
-}
-
 impl Shop {
-    fn request(&self, path: &str) -> String {
-        let token = &self.token;
-        format!(
-            "GET /stores/{STORE}/{path} HTTP/1.1\r\nhost: bench\r\nx-auth-token: {token}\r\n\r\n"
-        )
-    }
-
     async fn end_cursor(&self, path: &str) -> Result<String, String> {
         let mut line = Line::open(self.port).await?;
         let answer = line.send(&self.request(path)).await?;
@@ -249,21 +236,4 @@ fn scan(shop: &Shop, port: u16, done: &AtomicBool) -> Result<usize, String> {
         }
         Ok(asked)
     })
-}
-
-/// The duration that this share of them does not exceed, in microseconds.
-fn micros(mut took: Vec<Duration>, share: f64) -> f64 {
-    took.sort_unstable();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a rank"
-    )]
-    let at = (took.len() as f64 * share) as usize;
-    took.get(at).map_or(f64::NAN, |took| took.as_secs_f64() * 1e6)
-}
-
-fn runtime() -> Result<Runtime, String> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())
 }

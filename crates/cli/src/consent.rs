@@ -109,7 +109,9 @@ async fn verify_store(db: &Db, options: &VerifyOptions, hash: &str) -> Outcome {
     println!("leaves        {}", found.leaves);
     println!("declarations  {} are kept, each as its leaf says", found.declarations);
     let gone = found.leaves.saturating_sub(found.declarations);
-    println!("erased        {gone} leaves are of customers who have gone");
+    println!(
+        "gone          {gone} leaves belong to no declaration that is kept: their customers have gone"
+    );
     if are_its_own {
         println!(
             "keys          the database's own: who can write there can have made others. Say --key PUBLICKEY"

@@ -3,6 +3,7 @@
 mod account;
 mod certificates;
 mod consent;
+mod customer;
 mod dev;
 mod doctor;
 mod log;
@@ -46,8 +47,10 @@ async fn run(options: Options) -> Outcome {
         Command::Dev(options) => dev::run(&shared, options).await,
         Command::Store(command) => store::run(&shared, command).await,
         Command::Account(command) => account::run(&shared, command).await,
+        Command::Customer(command) => customer::run(&shared, command).await,
         Command::Consent(command) => consent::run(&shared, command).await,
         Command::Migrate => open::migrate(&shared).await,
+        Command::Vacuum => open::vacuum(&shared).await,
         Command::Doctor => doctor::run(&shared).await,
     }
 }

@@ -28,6 +28,23 @@ pub(crate) async fn migrate(shared: &Shared) -> Outcome {
     Ok(db.close().await?)
 }
 
+/// `custodia vacuum`
+pub(crate) async fn vacuum(shared: &Shared) -> Outcome {
+    let db = database(&shared.database).await?;
+    if sqlite_path(&shared.database).is_none() {
+        println!("PostgreSQL vacuums by itself; VACUUM FULL writes its files anew.");
+    } else if db.rewrite().await? {
+        println!("The file was written anew.");
+    } else {
+        println!("The file is written anew. {STILL_READ}");
+    }
+    Ok(db.close().await?)
+}
+
+/// What is said where the log could not be emptied.
+pub(crate) const STILL_READ: &str = "The log beside it still has older pages, as somebody reads them: a server that runs \
+    removes them within half a minute of the reader's end, and so does the last one to close the file.";
+
 /// The installation's key; made where there is none yet.
 pub(crate) async fn seal(shared: &Shared, db: &Db) -> Outcome<Seal> {
     Ok(accounts::open_seal(db, &SystemChance, &key_path(shared)).await?)

@@ -54,11 +54,17 @@ pub(crate) enum Command {
     /// Make, list and revoke API accounts
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Forget a person who asks for it
+    #[command(subcommand)]
+    Customer(CustomerCommand),
     /// Check what proves a consent
     #[command(subcommand)]
     Consent(ConsentCommand),
     /// Bring the database up to this version; every command does so too
     Migrate,
+    /// Write SQLite's file anew, so that nothing is left in it of what was deleted. Servers go on reading, and wait to
+    /// write. PostgreSQL does as much by itself
+    Vacuum,
     /// Print what a bug report needs: versions, database, clock, permissions; no secrets
     Doctor,
 }
@@ -85,7 +91,7 @@ pub(crate) struct ServeOptions {
     /// The longest request body, in bytes
     #[arg(long, env = "CUSTODIA_BODY_LIMIT", default_value_t = 1 << 20, value_name = "BYTES")]
     pub(crate) body_limit: usize,
-    /// Requests come through a proxy that adds to X-Forwarded-For where they came from
+    /// Requests come through a proxy that adds to X-Forwarded-For where they came from: shoppers are told apart by it
     #[arg(long, env = "CUSTODIA_BEHIND_PROXY")]
     pub(crate) behind_proxy: bool,
 }
@@ -203,6 +209,19 @@ pub(crate) enum AccountCommand {
     Revoke {
         /// The account's client id, as `list` shows it
         client_id: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum CustomerCommand {
+    /// Erase a customer with all that belongs to it, the subscriber of the same address, and what opens its consents in the
+    /// ledger, which still verifies; also while a server runs. There is no way back
+    Erase {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+        /// The customer's number
+        id: i64,
     },
 }
 

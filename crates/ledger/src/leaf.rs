@@ -62,7 +62,7 @@ pub struct Leaf {
     pub allow: Vec<String>,
     /// Names of those that are refused.
     pub deny: Vec<String>,
-    /// Through which door it came: `management_api`, `storefront` or `browser_signal`.
+    /// Through which door it came: `management_api`, `storefront`, `browser_signal` or `import`.
     pub source: String,
     /// The client id of the API account that made it; absent where a shopper did.
     #[serde(skip_serializing_if = "Option::is_none")]

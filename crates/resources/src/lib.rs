@@ -25,6 +25,7 @@ pub mod sessions;
 pub mod settings;
 pub mod shopper_profiles;
 pub mod sign_in;
+pub mod sign_up;
 pub mod stores;
 pub mod subscribers;
 pub mod wishlists;
@@ -60,6 +61,8 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = groups::v2::routes(routes);
     let routes = stores::v2::routes(routes);
     let routes = sessions::storefront::routes(routes);
+    let routes = sign_up::storefront::routes(routes);
+    let routes = consent::storefront::routes(routes);
     let routes = channels::own::routes(routes);
     let routes = instruments::own::routes(routes);
     customers::own::routes(routes)
@@ -85,6 +88,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0016_domains", include_str!("../schema/0016_domains.sql")),
     script("0017_sessions", include_str!("../schema/0017_sessions.sql")),
     script("0018_evidence", include_str!("../schema/0018_evidence.sql")),
+    script("0019_erasure", include_str!("../schema/0019_erasure.sql")),
 ];
 
 /// A script that both engines read alike.

@@ -11,11 +11,13 @@ use std::{
 };
 
 /// Each kind of file in a resource's folder: its layer, and what it never says.
-const LAYERS: [(&str, usize, &[&str]); 19] = [
+const LAYERS: [(&str, usize, &[&str]); 21] = [
     ("model", 0, PURE),
     ("filter", 0, PURE),
     ("countries", 0, PURE),
     ("foreign_hash", 0, PURE),
+    ("guest", 0, PURE),
+    ("form", 1, PURE),
     ("rows", 1, ROWS),
     ("lists", 1, ROWS),
     ("password", 1, &["axum::", "serde", "rest::v2", "rest::v3", ".query(", ".db"]),

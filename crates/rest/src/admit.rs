@@ -1,7 +1,8 @@
 //! The way into every operation, and out of it: one pass.
 //!
 //! In: the route is known; then token (401), store (403), scope (403), limits (429), what the headers say of
-//! the body (406, 415); then the handler. Out: the headers that every answer has, and one line of log with
+//! the body (406, 415); then the handler. At a storefront: domain (404), limits (429), the page that asks (403), and what
+//! the headers say of a body. Out: the headers that every answer has, and one line of log with
 //! the route's pattern, also for a request whose caller did not wait. This is the only place that makes a
 //! [`Caller`], and a [`Visitor`]: at a storefront there is no token, and the domain names the store.
 
@@ -119,6 +120,11 @@ async fn check(
         let peer = request.extensions().get::<Peer>().copied();
         let visited = visit(app, request.headers(), request.uri(), peer, id).await;
         let visitor = visited.map_err(storefront::Failure::into_response)?;
+        // Who only visits is answered whatever they accept: a page, a token.
+        let sends = matches!(*request.method(), Method::POST | Method::PUT);
+        if let Some(refusal) = sends.then(|| content(Version::Storefront, request)).flatten() {
+            return Err(refusal);
+        }
         request.extensions_mut().insert(visitor);
         return Ok(());
     }
@@ -156,8 +162,8 @@ async fn check(
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 
-/// Who visits which storefront: the domain first (404), then how many do (429), then whether a page of another site
-/// has their browser ask (403).
+/// Who visits which storefront: the domain first (404), then how often they do, and all do (429), then whether a page
+/// of another site has their browser ask (403).
 async fn visit(
     app: &App,
     headers: &HeaderMap,
@@ -169,17 +175,20 @@ async fn visit(
     let host = authority(headers, uri).ok_or(NOBODY)?;
     let domain = Domain::of_host(host).ok_or(NOBODY)?;
     let site = app.tokens.site(&domain).await?.ok_or(NOBODY)?;
-    let taken = app.limiter.visit(site.store.id, &*app.clock);
+    let address = address(app, headers, peer);
+    let taken = app.limiter.visit(site.store.id, address, &*app.clock);
     taken.map_err(|spent| storefront::Failure::too_many(spent.retry_after_seconds()))?;
     let is_foreign = |origin: &HeaderValue| {
         let origin = origin.to_str().unwrap_or_default();
-        let theirs = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        let plain = origin.strip_prefix("http://").filter(|_| !app.settings.is_secure());
+        let theirs = origin.strip_prefix("https://").or(plain);
         theirs.is_none_or(|theirs| !theirs.eq_ignore_ascii_case(host))
     };
     if headers.get_all(header::ORIGIN).iter().any(is_foreign) {
         return Err(Plain(StatusCode::FORBIDDEN, "Only this storefront's own pages may ask").into());
     }
-    Ok(Visitor::new(site, address(app, headers, peer), id))
+    let gpc = headers.get("sec-gpc").is_some_and(|said| said == "1");
+    Ok(Visitor::new(site, address, gpc, id))
 }
 
 /// The host that is asked, with its port where that was said. One that is named twice is none.

@@ -1,5 +1,7 @@
 //! Answers that neither version owns.
 
+use std::borrow::Cow;
+
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
@@ -16,11 +18,16 @@ pub struct Plain(pub StatusCode, pub &'static str);
 
 impl IntoResponse for Plain {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from(self.1));
-        *response.status_mut() = self.0;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-        response
+        plain(self.0, Cow::Borrowed(self.1))
     }
+}
+
+/// A text, `text/plain` and nothing more.
+pub(crate) fn plain(status: StatusCode, words: Cow<'static, str>) -> Response {
+    let mut response = Response::new(Body::from(words));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
 }
 
 /// 204, without a body.

@@ -61,6 +61,15 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Whether callers reach the service over TLS, wherever that ends.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        let scheme = self.public_url.get(..8).unwrap_or_default();
+        scheme.eq_ignore_ascii_case("https://")
+    }
+}
+
 impl App {
     /// Put the parts together, and read who may call.
     pub async fn new(

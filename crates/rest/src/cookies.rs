@@ -4,28 +4,63 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::App;
 
-/// The cookie of this name; the first, where there are several.
-#[must_use]
-pub fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+/// A cookie that a storefront gives its visitors.
+#[derive(Clone, Copy, Debug)]
+pub struct Cookie {
+    name: &'static str,
+    /// Whether no script of the page may read it.
+    is_secret: bool,
+}
+
+/// The key of the session of a shopper who is signed in.
+pub const SHOPPER: Cookie = Cookie { name: "custodia_shopper", is_secret: true };
+
+/// What a guest allows and refuses. A page has to know it, and whoever changes it has it taken for none.
+pub const CONSENT: Cookie = Cookie { name: "custodia_consent", is_secret: false };
+
+impl Cookie {
+    /// What a browser sends back of it; the first, where there are several.
+    #[must_use]
+    pub fn read<'h>(self, app: &App, headers: &'h HeaderMap) -> Option<&'h str> {
+        read(headers, &self.name(app))
+    }
+
+    /// Have it kept for so many seconds: by this host alone, out of reach of scripts where it is secret, sent with nothing that another
+    /// site begins but a visit, and over TLS alone where the service is reached so. There its name says that it is
+    /// kept like this, and browsers see to it: neither plain HTTP nor another host of the domain can put one in its
+    /// place.
+    ///
+    /// # Panics
+    ///
+    /// For a value of other than letters, digits, `-`, `_` and `.`.
+    #[must_use]
+    pub fn write(self, app: &App, value: &str, seconds: i64) -> HeaderValue {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        assert!(value.bytes().all(plain), "a cookie's value needs no quotes");
+        let name = self.name(app);
+        let secure = if app.settings.is_secure() { "; Secure" } else { "" };
+        let secret = if self.is_secret { "; HttpOnly" } else { "" };
+        let cookie =
+            format!("{name}={value}; Path=/; Max-Age={seconds}{secret}{secure}; SameSite=Lax");
+        HeaderValue::from_str(&cookie).expect("letters make a header")
+    }
+
+    /// Have it forgotten.
+    #[must_use]
+    pub fn clear(self, app: &App) -> HeaderValue {
+        self.write(app, "", 0)
+    }
+
+    fn name(self, app: &App) -> String {
+        let prefix = if app.settings.is_secure() { "__Host-" } else { "" };
+        format!("{prefix}{}", self.name)
+    }
+}
+
+fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = sent.flat_map(|sent| sent.split(';')).filter_map(|pair| pair.split_once('='));
     pairs.find(|(known, _)| known.trim() == name).map(|(_, value)| value.trim())
-}
-
-/// Have a cookie kept for so many seconds: by this host alone, out of reach of scripts, sent with nothing that another
-/// site begins but a visit, and over TLS alone where the service is reached so.
-///
-/// # Panics
-///
-/// For a value of other than letters, digits, `-`, `_` and `.`.
-#[must_use]
-pub fn write(app: &App, name: &'static str, value: &str, seconds: i64) -> HeaderValue {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    assert!(value.bytes().all(plain), "a cookie's value needs no quotes");
-    let secure = if app.settings.public_url.starts_with("https://") { "; Secure" } else { "" };
-    let cookie =
-        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly{secure}; SameSite=Lax");
-    HeaderValue::from_str(&cookie).expect("letters make a header")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use kernel::{ChannelId, Money, Uuid};
+use kernel::{ChannelId, Money, Timestamp, Uuid, WhenFilter};
 use serde_json::Value;
 
 /// Why a value is not what was looked for: in the words the real service uses (play-json), with the path
@@ -47,6 +47,12 @@ pub fn text(value: &Value) -> Read<String> {
 /// `true` or `false`.
 pub fn boolean(value: &Value) -> Read<bool> {
     value.as_bool().ok_or_else(|| "error.expected.jsboolean".into())
+}
+
+/// A moment, in every form that clients send (ruling 13); of a date its beginning.
+pub fn moment(value: &Value) -> Read<Timestamp> {
+    let when = WhenFilter::parse(&text(value)?);
+    when.map(|when| when.from).ok_or_else(|| "error.expected.date".into())
 }
 
 /// A whole number of 32 bits, as every published id and number is.

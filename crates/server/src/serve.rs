@@ -7,6 +7,7 @@ use std::{
 use futures_util::FutureExt as _;
 use resources::ledger::sequencer;
 use rest::{App, Peer};
+use sql::Db;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -65,6 +66,8 @@ pub async fn serve(
     let watch = tokio::spawn(async move { watched.tokens.watch().await });
     let kept = app.clone();
     let sequencer = tokio::spawn(async move { keep_ledgers(&kept).await });
+    let db = app.db.clone();
+    let scourer = tokio::spawn(async move { scour(&db).await });
     let mut connections = JoinSet::new();
     let (stopping, stopped) = watch::channel(false);
     {
@@ -97,6 +100,7 @@ pub async fn serve(
     connections.shutdown().await;
     watch.abort();
     sequencer.abort();
+    scourer.abort();
     app.db.close().await.map_err(io::Error::other)
 }
 
@@ -105,6 +109,18 @@ async fn keep_ledgers(app: &App) {
     while AssertUnwindSafe(sequencer::keep(app)).catch_unwind().await.is_err() {
         tracing::error!("the sequencer panicked and begins anew");
         sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// See to it that what was deleted does not stay in the files, at the start and twice a minute. An erasure does so by
+/// itself; this is for whatever kept it from that, for what goes later (a declaration that the ledger had not yet), and
+/// for what is deleted without one.
+async fn scour(db: &Db) {
+    loop {
+        if let Err(error) = db.scour().await {
+            tracing::warn!(%error, "the database's log still has what was deleted");
+        }
+        sleep(SCOURING).await;
     }
 }
 
@@ -140,6 +156,9 @@ async fn shake_hands(
         _ = stop.wait_for(|stop| *stop) => None,
     }
 }
+
+/// How long what was deleted may stay in the database's log.
+const SCOURING: Duration = Duration::from_secs(30);
 
 /// How long the other side may take to agree on a key.
 const HANDSHAKE: Duration = Duration::from_secs(10);

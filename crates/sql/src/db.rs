@@ -107,6 +107,31 @@ impl Db {
         }
     }
 
+    /// Empty the write-ahead log of `SQLite`, in which there are older states of the pages that were written: after it,
+    /// what had been deleted and committed before the call is in the log no more. In the file itself `secure_delete`
+    /// overwrites what is deleted.
+    ///
+    /// `false` where somebody, in this process or another, did not stop reading an older state for two seconds; then
+    /// nothing was lost or gained, and it is to be tried again. Writers wait as long as the pages are written back, as
+    /// they do now and then anyway, and a hundredth of a second at a time for readers. Those who call it at once share
+    /// one. `PostgreSQL` has nothing like it to be done.
+    pub async fn scour(&self) -> Result<bool> {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.scour().await,
+            Engine::Postgres(_) => Ok(true),
+        }
+    }
+
+    /// Write `SQLite`'s whole file anew, and empty its log as [`Db::scour`] does: then there is nothing in them but what
+    /// is kept. `secure_delete` does not reach copies that moving a row from page to page has left in unused parts of
+    /// pages. Nobody writes meanwhile. `PostgreSQL` has its own `VACUUM`, and nothing is done.
+    pub async fn rewrite(&self) -> Result<bool> {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.rewrite().await,
+            Engine::Postgres(_) => Ok(true),
+        }
+    }
+
     /// `sqlite` or `postgres`.
     #[must_use]
     pub fn engine(&self) -> &'static str {

@@ -94,10 +94,17 @@ struct Column {
 }
 
 impl Column {
+    /// What a line of a script defines.
+    fn defined(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        let (name, kind) = (words.next()?, words.next()?);
+        Some(Self { name: name.to_owned(), is_bytes: kind.starts_with("BYTEA") })
+    }
+
     fn shown(&self) -> String {
         let Self { name, is_bytes } = self;
         if *is_bytes {
-            format!("CAST(LENGTH({name}) AS TEXT)")
+            format!("COALESCE(CAST(LENGTH({name}) AS TEXT), 'NULL')")
         } else {
             format!("COALESCE(CAST({name} AS TEXT), 'NULL')")
         }
@@ -111,18 +118,20 @@ fn tables() -> Vec<(String, Vec<Column>)> {
         resources::SCHEMA.iter().flat_map(|migration| migration.text.lines()).map(str::trim);
     let mut inside = false;
     for line in script {
-        if let Some(name) = line.strip_prefix("CREATE TABLE ") {
+        if let Some((table, column)) =
+            line.strip_prefix("ALTER TABLE ").and_then(|rest| rest.split_once(" ADD COLUMN "))
+        {
+            let (_, columns) =
+                tables.iter_mut().find(|(name, _)| name == table).expect("a table before");
+            columns.extend(Column::defined(column));
+        } else if let Some(name) = line.strip_prefix("CREATE TABLE ") {
             tables.push((name.trim_end_matches(" (").to_owned(), Vec::new()));
             inside = true;
         } else if line.starts_with(");") {
             inside = false;
         } else if inside && !line.starts_with("--") && !line.starts_with("CONSTRAINT") {
-            let mut words = line.split_whitespace();
-            if let (Some(name), Some(kind), Some((_, columns))) =
-                (words.next(), words.next(), tables.last_mut())
-            {
-                columns.push(Column { name: name.to_owned(), is_bytes: kind.starts_with("BYTEA") });
-            }
+            let (_, columns) = tables.last_mut().expect("a table that was begun");
+            columns.extend(Column::defined(line));
         }
     }
     tables

@@ -9,7 +9,7 @@ use axum::{
     body::Body,
     http::{Request, Response},
 };
-use kernel::{ChannelId, Grants, SeededChance, SetClock, Timestamp};
+use kernel::{ChannelId, Clock as _, Grants, SeededChance, SetClock, Timestamp};
 use resources::stores::ops as stores;
 use rest::{App, Settings};
 use serde_json::Value;
@@ -104,13 +104,23 @@ impl Service {
 
     /// Make an account whose token is `token`; its client id.
     pub async fn hire(&self, token: &str, store: &str, scopes: &[&str]) -> String {
-        let grants = Grants::from_names(scopes.iter().copied()).expect("published scopes");
         let chance = SeededChance::new(token.bytes().map(u64::from).sum());
+        self.hire_by(&chance, token, store, scopes).await
+    }
+
+    async fn hire_by(
+        &self,
+        chance: &SeededChance,
+        token: &str,
+        store: &str,
+        scopes: &[&str],
+    ) -> String {
+        let grants = Grants::from_names(scopes.iter().copied()).expect("published scopes");
         let seal = Seal::open(self.key_file()).expect("a key");
         let (_, credentials) = accounts::create(
             &self.0.app.db,
             &*self.0.clock,
-            &chance,
+            chance,
             &seal,
             store,
             grants,
@@ -145,6 +155,23 @@ impl Service {
         let chance = SeededChance::new(hash.len() as u64 + 1000);
         stores::create(&self.0.app.db, &*self.0.clock, &chance, hash, plan).await.expect("a store");
         self.hire(hash, hash, &["store_v2_customers"]).await;
+    }
+
+    /// Make this many stores, `store1` and so on, each with a customer and an account of the store's name that may change
+    /// it.
+    pub async fn open_stores(&self, count: u64) {
+        for n in 1..=count {
+            let (hash, chance) = (format!("store{n}"), SeededChance::new(1_000_000 + n));
+            // An account's id has the time in it, and no more than a byte by chance.
+            self.set_clock(Timestamp(self.0.clock.now().0 + 1));
+            let made =
+                stores::create(&self.0.app.db, &*self.0.clock, &chance, &hash, Plan::Unlimited);
+            made.await.expect("a store");
+            self.hire_by(&chance, &hash, &hash, &["store_v2_customers"]).await;
+            let row = serde_json::json!([{"email": "a@b.c", "first_name": "A", "last_name": "B"}]);
+            let answer = self.post(&hash, &format!("/stores/{hash}/v3/customers"), row).await;
+            assert_eq!(answer.ids(), [1], "{answer}");
+        }
     }
 
     /// What the handlers reach.

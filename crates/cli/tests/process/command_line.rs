@@ -79,7 +79,7 @@ on_each_engine! {
         };
         assert!(created().contains("+0000"), "as recorded");
         let shown = place.run(&["store", "quirks", "acme", "v2_published_formats=on"]);
-        assert_eq!(shown, "consent_time_of_call=off\nv2_published_formats=on\n");
+        assert_eq!(shown, "consent_time_of_call=off\nv2_published_formats=on\nhonour_gpc=off\n");
         until(Duration::from_secs(1), || !created().contains("+0000"));
         place.run(&["store", "quirks", "acme", "v2_published_formats=off"]);
         until(Duration::from_secs(1), || created().contains("+0000"));
@@ -93,7 +93,7 @@ on_each_engine! {
         sleep(Duration::from_millis(1100));
         assert_eq!(updated(), before, "consent's time stays");
         let shown = place.run(&["store", "quirks", "acme", "faithful"]);
-        assert_eq!(shown, "consent_time_of_call=on\nv2_published_formats=off\n");
+        assert_eq!(shown, "consent_time_of_call=on\nv2_published_formats=off\nhonour_gpc=off\n");
         until(Duration::from_secs(1), || updated() != before);
         failed(&mut place.custodia(&["store", "quirks", "acme", "nonsense=on"]));
         failed(&mut place.custodia(&["store", "quirks", "acme", "nonsense"]));

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use access::Caller;
+use access::Author;
 use kernel::{AddressId, CustomerId, Error, Result, StoreId, Timestamp};
 use sql::WriteTx;
 
@@ -44,7 +44,7 @@ pub enum Outcome {
 /// are as many numbers as drafts.
 pub async fn create(
     tx: &mut WriteTx,
-    caller: &Caller,
+    author: &Author,
     drafts: &[(CustomerId, Draft)],
     numbers: &[(i64, i64)],
     now: Timestamp,
@@ -52,7 +52,7 @@ pub async fn create(
     let keys: Vec<_> = drafts.iter().map(|(id, it)| (*id, it.details.identity())).collect();
     let mut fresh: BTreeSet<_> = keys.iter().copied().collect();
     let mut known = BTreeMap::new();
-    for address in rows::with_identities(tx, caller.store, &fresh).await? {
+    for address in rows::with_identities(tx, author.store, &fresh).await? {
         let key = (address.customer, address.details.identity());
         fresh.remove(&key);
         known.insert(key, address);
@@ -60,7 +60,7 @@ pub async fn create(
     let count = i64::try_from(fresh.len()).map_err(Error::internal)?;
     let mut next = match count {
         0 => 0,
-        _ => counters::take(tx, caller.store, Counter::Address, count)
+        _ => counters::take(tx, author.store, Counter::Address, count)
             .await?
             .ok_or(Error::NotFound("store"))?,
     };
@@ -73,11 +73,11 @@ pub async fn create(
         let address =
             Address { id: AddressId(next), customer: *customer, details: draft.details.clone() };
         next += 1;
-        rows::insert(tx, caller.store, &address).await?;
+        rows::insert(tx, author.store, &address).await?;
         let event = Event::AddressCreated(*customer, address.id);
-        outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
+        outbox::rows::publish(tx, author.store, *event_id, event, now).await?;
         let change = Change::address_created(address.id);
-        audit::rows::record(tx, caller, *audit_id, &change, now).await?;
+        audit::rows::record(tx, author, *audit_id, &change, now).await?;
         known.insert(*key, address.clone());
         outcomes.push(Outcome::Written(address));
     }

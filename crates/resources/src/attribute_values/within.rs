@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use access::Caller;
+use access::Author;
 use kernel::{AttributeId, AttributeValueId, CustomerId, Error, Result, Timestamp, Violations};
 use sql::WriteTx;
 
@@ -20,7 +20,7 @@ use crate::{
 /// place, as in `0.attributes.1.attribute_value`.
 pub async fn create(
     tx: &mut WriteTx,
-    caller: &Caller,
+    author: &Author,
     said: &[(CustomerId, &[(AttributeId, String)])],
     now: Timestamp,
 ) -> Result<BTreeMap<CustomerId, Embedded>> {
@@ -30,8 +30,8 @@ pub async fn create(
     if count == 0 {
         return Ok(made);
     }
-    let mut id = take(tx, caller, count).await?;
-    let kinds = kinds(tx, caller).await?;
+    let mut id = take(tx, author, count).await?;
+    let kinds = kinds(tx, author).await?;
     for (row, (customer, values)) in said.iter().enumerate() {
         for (place, (attribute, value)) in values.iter().enumerate() {
             let path = format!("{row}.attributes.{place}");
@@ -43,7 +43,7 @@ pub async fn create(
                 Setting { customer: *customer, attribute: *attribute, value: value.clone() };
             let value = made_of(&setting, id, now);
             id = AttributeValueId(id.0 + 1);
-            rows::insert(tx, caller.store, &value).await?;
+            rows::insert(tx, author.store, &value).await?;
             made.entry(*customer).or_default().add(value);
         }
     }
@@ -60,20 +60,20 @@ pub(super) fn made_of(setting: &Setting, id: AttributeValueId, now: Timestamp) -
 /// [`Counter::AttributeValue`].
 pub(super) async fn take(
     tx: &mut WriteTx,
-    caller: &Caller,
+    author: &Author,
     count: usize,
 ) -> Result<AttributeValueId> {
     let count = i64::try_from(count).map_err(Error::internal)?;
-    let first = counters::number(tx, caller.store, Counter::AttributeValue, count).await?;
+    let first = counters::number(tx, author.store, Counter::AttributeValue, count).await?;
     first.map(AttributeValueId).ok_or(Error::NotFound("store"))
 }
 
 /// Of which kind each attribute of the store is.
 pub(super) async fn kinds(
     tx: &mut WriteTx,
-    caller: &Caller,
+    author: &Author,
 ) -> Result<BTreeMap<AttributeId, Kind>> {
-    let all = attributes::rows::all(tx, caller.store).await?;
+    let all = attributes::rows::all(tx, author.store).await?;
     Ok(all.into_iter().map(|attribute| (attribute.id, attribute.kind)).collect())
 }
 

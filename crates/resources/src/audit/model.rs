@@ -33,6 +33,12 @@ impl Change {
         Self { action: "customer.deleted", subject: id.0, fields: String::new() }
     }
 
+    /// A customer was erased, with whatever was kept under its address. The line stays, and shows that it was done.
+    #[must_use]
+    pub fn customer_erased(id: CustomerId) -> Self {
+        Self { action: "customer.erased", subject: id.0, fields: String::new() }
+    }
+
     /// A customer was signed in at a storefront.
     #[must_use]
     pub fn customer_signed_in(id: CustomerId) -> Self {

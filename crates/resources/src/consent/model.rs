@@ -106,6 +106,8 @@ pub enum Source {
     Storefront,
     /// A shopper's browser, without a choice of theirs.
     BrowserSignal,
+    /// An app that brings along what was declared elsewhere, before.
+    Import,
 }
 
 impl Declaration {
@@ -165,6 +167,15 @@ impl Draft {
             faults.add("locale", "must be a language tag, such as de or pt-BR");
         }
         faults.or(Self { locale, ..self })
+    }
+
+    /// The same, brought along from elsewhere, where it was declared at this time.
+    pub fn brought_along(self, at: Timestamp, now: Timestamp) -> Result<Self> {
+        let mut faults = Violations::default();
+        if at > now {
+            faults.add("declared_at", "must not be later than now");
+        }
+        faults.or(Self { source: Source::Import, at: Some(at), ..self })
     }
 
     /// The language in which the shopper was asked; empty where that was not said.
@@ -237,6 +248,7 @@ impl Source {
             Self::ManagementApi => "management_api",
             Self::Storefront => "storefront",
             Self::BrowserSignal => "browser_signal",
+            Self::Import => "import",
         }
     }
 }

@@ -1,13 +1,18 @@
-use access::accounts;
+use access::{Visitor, accounts};
 use kernel::{CustomerId, Error, Part, Result};
 use rest::{App, Caller};
-use sql::WriteTx;
+use sql::{ReadTx, WriteTx};
 
 use super::{
-    model::{Consent, Declared, Draft, History},
+    guest::Choice,
+    model::{Consent, Declaration, Declared, Draft, History},
     rows, within,
 };
-use crate::customers;
+use crate::{
+    customers,
+    sessions::{self, model::session_name},
+    settings::{self, model::STORE},
+};
 
 /// What is in force for a customer.
 pub async fn find(app: &App, caller: &Caller, customer: CustomerId) -> Result<Consent> {
@@ -53,4 +58,49 @@ pub async fn declare(
     let declared = app.db.write(declare).await?;
     app.undone.note(caller.store);
     Ok(declared)
+}
+
+/// What becomes of what a visitor chooses at a storefront.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chosen {
+    /// It is part of the history of who is signed in.
+    Kept,
+    /// Nobody is signed in: it is the browser's to keep.
+    Guests(Choice),
+    /// The storefront does not ask.
+    Unasked,
+}
+
+/// Record what a shopper chooses, who is signed in with this key; what a guest chooses is recorded nowhere.
+pub async fn choose(
+    app: &App,
+    visitor: &Visitor,
+    key: Option<&str>,
+    declaration: Declaration,
+) -> Result<Chosen> {
+    let now = app.clock.now();
+    let look = async |tx: &mut ReadTx| {
+        let channel = settings::rows::find(tx, visitor.store, visitor.channel).await?;
+        if !channel.asks_for_consent(&settings::rows::find(tx, visitor.store, STORE).await?) {
+            return Ok(None);
+        }
+        let Some(key) = key else { return Ok(Some(None)) };
+        let found = sessions::within::shopper(tx, visitor, key, now).await?;
+        Ok::<_, Error>(Some(found.map(|(session, _)| (session.customer, session_name(key)))))
+    };
+    let Some(shopper) = app.db.snapshot(look).await? else { return Ok(Chosen::Unasked) };
+    let choice = Choice { declaration, channel: visitor.channel, at: now, gpc: visitor.gpc };
+    let Some((customer, session)) = shopper else { return Ok(Chosen::Guests(choice)) };
+    let draft = choice.by_shopper(&session);
+    let numbers = app.event_ids.pair(now);
+    let declare =
+        async |tx: &mut WriteTx| within::declare(tx, visitor, customer, &draft, numbers, now).await;
+    match app.db.write(declare).await {
+        Ok(_) => {}
+        // Deleted just now, and the session with it.
+        Err(Error::NotFound("customer")) => return Ok(Chosen::Guests(choice)),
+        Err(error) => return Err(error),
+    }
+    app.undone.note(visitor.store);
+    Ok(Chosen::Kept)
 }

@@ -53,14 +53,18 @@ async fn declare(
     _: NoParams,
     body: Body,
 ) -> Reply<Created<One<DeclaredBody>>> {
-    let ((allow, deny), channel, locale, policy) = body.object(|fields| {
+    let ((allow, deny), channel, locale, policy, at) = body.object(|fields| {
         let lists = declared(fields);
         let channel = fields.optional("channel_id", json::channel);
         let locale = fields.optional("locale", json::text);
-        (lists, channel, locale, fields.optional("policy", json::text))
+        let policy = fields.optional("policy", json::text);
+        (lists, channel, locale, policy, fields.optional("declared_at", json::moment))
     })?;
     let mut draft = Draft::from(Declaration::new(allow, deny)?);
     (draft.channel, draft.policy) = (channel, policy);
+    if let Some(at) = at {
+        draft = draft.brought_along(at, app.clock.now()).map_err(refused)?;
+    }
     if let Some(locale) = locale {
         draft = draft.in_language(locale).map_err(refused)?;
     }

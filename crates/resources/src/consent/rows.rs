@@ -1,6 +1,6 @@
 use kernel::{ChannelId, CustomerId, StoreId, Timestamp};
 use ledger::leaf::Salt;
-use sql::{FromRow, ReadTx, Result, Row, Value, WriteTx};
+use sql::{FromRow, Query, ReadTx, Result, Row, Value, WriteTx, Writes};
 
 use super::model::{Categories, Category, Consent, Declaration, Declared, PolicyName};
 use crate::ledger::model::{Entry, Opening};
@@ -132,38 +132,54 @@ pub async fn pending(tx: &mut WriteTx, store: StoreId, limit: i64) -> Result<Vec
     .await
 }
 
-/// This declaration has its place in the ledger now. Where the customer is gone, nothing is left of it here.
+/// These declarations have their places in the ledger now, from `first` on, and what opens them there; where the
+/// customer is gone, nothing is left of one here.
 pub async fn sequenced(
     tx: &mut WriteTx,
     store: StoreId,
-    declared: &Entry,
-    leaf: i64,
-    salt: &Salt,
+    first: i64,
+    declared: &[Entry],
+    salts: &[Salt],
 ) -> Result<()> {
-    if declared.detached {
+    let placed =
+        (first..).zip(declared).zip(salts).map(|((leaf, entry), salt)| (leaf, entry, salt));
+    let (gone, kept): (Vec<_>, Vec<_>) = placed.partition(|(_, entry, _)| entry.detached);
+    for (_, entry, _) in gone {
         tx.query(
             "DELETE FROM consent_declaration
              WHERE store_id = $1 AND customer_id = $2 AND sequence = $3",
         )
         .bind(store)
-        .bind(declared.customer)
-        .bind(declared.sequence)
+        .bind(entry.customer)
+        .bind(entry.sequence)
         .execute()
         .await?;
-        return Ok(());
     }
-    tx.query(
-        "UPDATE consent_declaration SET leaf = $4, salt = $5
-         WHERE store_id = $1 AND customer_id = $2 AND sequence = $3",
-    )
-    .bind(store)
-    .bind(declared.customer)
-    .bind(declared.sequence)
-    .bind(leaf)
-    .bind(salt.bytes().as_slice())
-    .execute()
-    .await?;
+    // As many as a statement that stays prepared has room for, and the rest one by one, which is another.
+    let groups = kept.chunks_exact(15);
+    for group in groups.clone().chain(groups.remainder().chunks(1)) {
+        place(tx, store, group).execute().await?;
+    }
     Ok(())
+}
+
+fn place<'t>(
+    tx: &'t mut WriteTx,
+    store: StoreId,
+    placed: &[(i64, &Entry, &Salt)],
+) -> Query<'t, Writes> {
+    let mut update =
+        tx.query("WITH placed (customer_id, sequence, leaf, salt) AS (VALUES ").bind(store);
+    for (at, (leaf, entry, salt)) in placed.iter().enumerate() {
+        update = update.push(if at == 0 { "(" } else { ", (" }).push_bind(entry.customer);
+        update = update.push(", ").push_bind(entry.sequence).push(", ").push_bind(*leaf);
+        update = update.push(", ").push_bind(salt.bytes().as_slice()).push(")");
+    }
+    update.push(
+        ") UPDATE consent_declaration SET leaf = placed.leaf, salt = placed.salt FROM placed
+         WHERE store_id = $1 AND consent_declaration.customer_id = placed.customer_id
+           AND consent_declaration.sequence = placed.sequence",
+    )
 }
 
 /// Cut the link between customers that are going and what they declared: what the ledger has is deleted here, with
@@ -180,7 +196,7 @@ pub async fn detach(tx: &mut WriteTx, store: StoreId, customers: &[CustomerId]) 
     .execute()
     .await?;
     tx.query(
-        "UPDATE audit SET subject = 0 WHERE store_id = $1 AND audit_id IN
+        "UPDATE audit SET subject = 0, request_id = '' WHERE store_id = $1 AND audit_id IN
              (SELECT audit_id FROM consent_declaration WHERE store_id = $1 AND customer_id IN ",
     )
     .bind(store)
@@ -267,5 +283,40 @@ impl Value for Categories {
         names
             .map(|name| name.parse::<Category>().map_err(|_| "no such category".to_owned()))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plans;
+
+    #[tokio::test]
+    async fn declarations_that_have_their_places_are_found_by_their_keys() {
+        let (_place, db) = plans::database().await;
+        let entry = Entry {
+            customer: CustomerId(1),
+            sequence: 1,
+            session: String::new(),
+            allow: Vec::new(),
+            deny: Vec::new(),
+            declared_at: Timestamp(0),
+            source: String::new(),
+            declared_by: kernel::AccountId(1),
+            channel: ChannelId(0),
+            locale: String::new(),
+            gpc: false,
+            policy_sha256: String::new(),
+            leaf: None,
+            detached: false,
+        };
+        let salt = Salt::new([0; 32]);
+        for count in [1, 15] {
+            let placed = vec![(0, &entry, &salt); count];
+            let work = async |tx: &mut WriteTx| place(tx, StoreId(1), &placed).plan().await;
+            let plan = db.write(work).await.unwrap().join("; ");
+            let by_key = "(store_id=? AND customer_id=? AND sequence=?)";
+            assert!(plan.contains(by_key), "{plan}");
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! Declaring, within a transaction that somebody else has opened.
 
-use access::Caller;
+use access::Author;
 use kernel::{CustomerId, Error, Result, StoreId, Timestamp, Violations};
 use sql::{ReadTx, WriteTx};
 
 use super::{
-    model::{Declared, Draft, PolicyName},
+    guest::Arrival,
+    model::{Declared, Draft, PolicyName, Source},
     rows,
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
 /// notes the store as one with something undone.
 pub async fn declare(
     tx: &mut WriteTx,
-    caller: &Caller,
+    author: &Author,
     customer: CustomerId,
     draft: &Draft,
     numbers: (i64, i64),
@@ -30,27 +31,56 @@ pub async fn declare(
 ) -> Result<Declared> {
     let at = draft.at.unwrap_or(now);
     // The customer's row counts its declarations: taking the next number holds it.
-    let given = customers::rows::next_declaration(tx, caller.store, customer, at).await?;
+    let given = customers::rows::next_declaration(tx, author.store, customer, at).await?;
     let (sequence, declared_at) = given.ok_or(Error::NotFound("customer"))?;
+    // A shopper's choice counts after whatever is there already; what is brought along is refused.
+    if draft.source == Source::Import && at < declared_at {
+        let rule = "must not be earlier than what the customer has declared last";
+        return Err(Error::invalid("declared_at", rule));
+    }
     let declared = Declared {
         sequence,
         declaration: draft.declaration,
         declared_at,
         source: draft.source.name().to_owned(),
-        declared_by: caller.account,
+        declared_by: author.account,
         session: draft.session.clone(),
         gpc: draft.gpc,
         channel: draft.channel,
         locale: draft.locale().to_owned(),
-        policy: known(tx, caller.store, draft).await?,
+        policy: known(tx, author.store, draft).await?,
         leaf: None,
     };
     let (event_id, audit_id) = numbers;
-    rows::append(tx, caller.store, customer, &declared, numbers).await?;
+    rows::append(tx, author.store, customer, &declared, numbers).await?;
     let event = Event::ConsentUpdated(customer);
-    outbox::rows::publish(tx, caller.store, event_id, event, now).await?;
-    audit::rows::record(tx, caller, audit_id, &Change::consent_declared(customer), now).await?;
+    outbox::rows::publish(tx, author.store, event_id, event, now).await?;
+    audit::rows::record(tx, author, audit_id, &Change::consent_declared(customer), now).await?;
     Ok(declared)
+}
+
+/// Take over what somebody brings along who signs in as this customer: what they chose as a guest, and then what their
+/// browser says of itself. Whether anything was declared. The caller holds the customer.
+pub async fn arrive(
+    tx: &mut WriteTx,
+    author: &Author,
+    customer: CustomerId,
+    arrival: &Arrival,
+    numbers: [(i64, i64); 2],
+    now: Timestamp,
+) -> Result<bool> {
+    // Of signals there are never more than two in a row.
+    let recent = rows::up_to(tx, author.store, customer, i64::MAX, 3).await?;
+    let choice = arrival.choice(recent.iter().find(|it| it.source != Source::BrowserSignal.name()));
+    let mut last = recent.into_iter().next();
+    if let Some(draft) = &choice {
+        last = Some(declare(tx, author, customer, draft, numbers[0], now).await?);
+    }
+    let signal = arrival.signal(last.as_ref());
+    if let Some(draft) = &signal {
+        declare(tx, author, customer, draft, numbers[1], now).await?;
+    }
+    Ok(choice.is_some() || signal.is_some())
 }
 
 /// See whether the store has what a draft names; the policy that it names. Neither ever goes.

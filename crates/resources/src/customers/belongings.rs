@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use access::Caller;
+use access::Author;
 use kernel::{AddressId, AttributeId, CustomerId, Result, StoreId, Timestamp, Uuid};
 use sql::{ReadTx, WriteTx};
 
@@ -20,7 +20,7 @@ use crate::{
         model::{Answer, Difference, Entry, Owner, Said},
         within as form_fields,
     },
-    instruments, memberships, metafields, sessions, shopper_profiles, wishlists,
+    instruments, memberships, metafields, outbox, sessions, shopper_profiles, wishlists,
 };
 
 /// What a request says of a customer and of what belongs to it.
@@ -135,23 +135,23 @@ pub async fn written<'d>(
 /// holds the customers and the count of addresses; there are as many numbers as addresses.
 pub async fn make(
     tx: &mut WriteTx,
-    caller: &Caller,
+    author: &Author,
     drafts: &[Draft],
     made: &[Customer],
     address_numbers: &[(i64, i64)],
     now: Timestamp,
 ) -> Result<Belongings> {
-    let (brought, mut entries) = bring(tx, caller, drafts, made, address_numbers, now).await?;
+    let (brought, mut entries) = bring(tx, author, drafts, made, address_numbers, now).await?;
     let rows = made.iter().map(|customer| customer.id).zip(drafts);
     // Their counter comes before the definitions of form fields: see `Counter::ALL`.
-    let attributes = endow(tx, caller, rows.clone(), now).await?;
+    let attributes = endow(tx, author, rows.clone(), now).await?;
     entries.extend(own_form_fields(rows.clone()));
     entries.sort_by_key(|entry| entry.row);
-    form_fields::set(tx, caller.store, &entries).await?;
-    let belongings = written(tx, caller.store, rows, Wanted::default()).await?;
+    form_fields::set(tx, author.store, &entries).await?;
+    let belongings = written(tx, author.store, rows, Wanted::default()).await?;
     Ok(Belongings {
         attributes: Some(attributes),
-        address_form_fields: answers(tx, caller.store, &brought).await?,
+        address_form_fields: answers(tx, author.store, &brought).await?,
         addresses: Some(brought),
         ..belongings
     })
@@ -175,6 +175,7 @@ pub async fn forget(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Res
     form_fields::forget_customers(tx, store, ids).await?;
     attribute_values::rows::delete_of_customers(tx, store, ids).await?;
     metafields::rows::delete_of_customers(tx, store, ids).await?;
+    outbox::rows::forget_metafields(tx, store, ids).await?;
     addresses::within::forget_customers(tx, store, ids).await?;
     instruments::rows::delete_of(tx, store, ids).await?;
     sessions::rows::delete_of(tx, store, ids).await?;
@@ -187,7 +188,7 @@ pub async fn forget(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Res
 /// Make the addresses that new customers bring along; by customer, those of whom any were said.
 async fn bring<'d>(
     tx: &mut WriteTx,
-    caller: &Caller,
+    author: &Author,
     drafts: &'d [Draft],
     made: &[Customer],
     numbers: &[(i64, i64)],
@@ -208,7 +209,7 @@ async fn bring<'d>(
         return Ok((brought, Vec::new()));
     }
     let mut entries = Vec::new();
-    let outcomes = addresses::within::create(tx, caller, &rows, numbers, now).await?;
+    let outcomes = addresses::within::create(tx, author, &rows, numbers, now).await?;
     for (outcome, (row, at, said)) in outcomes.into_iter().zip(said) {
         if let Outcome::Written(address) = outcome {
             let owner = addresses::within::owner(&address);
@@ -224,13 +225,13 @@ async fn bring<'d>(
 /// Give new customers the attributes that were said of them; those of whom nothing was said are not in it.
 async fn endow<'d>(
     tx: &mut WriteTx,
-    caller: &Caller,
+    author: &Author,
     rows: impl Iterator<Item = (CustomerId, &'d Draft)>,
     now: Timestamp,
 ) -> Result<BTreeMap<CustomerId, Values>> {
     let said: Vec<_> = rows.map(|(id, draft)| (id, draft.attributes.as_deref())).collect();
     let values: Vec<_> = said.iter().map(|(id, said)| (*id, said.unwrap_or_default())).collect();
-    let mut made = attribute_values::within::create(tx, caller, &values, now).await?;
+    let mut made = attribute_values::within::create(tx, author, &values, now).await?;
     made.retain(|id, _| said.iter().any(|(customer, said)| customer == id && said.is_some()));
     Ok(made)
 }

@@ -14,3 +14,4 @@ pub mod rows;
 pub mod standing;
 pub mod v2;
 pub mod v3;
+pub mod within;

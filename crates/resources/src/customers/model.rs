@@ -93,7 +93,7 @@ impl Changes {
             ("company", &said.company, 0, 255),
             ("phone", &said.phone, 0, 50),
             ("tax_exempt_category", &said.tax_exempt_category, 0, 255),
-            ("registration_ip_address", &said.registration_ip_address, 0, 30),
+            ("registration_ip_address", &said.registration_ip_address, 0, LONGEST_ADDRESS),
         ];
         for (field, text, least, most) in texts {
             if text.as_ref().is_some_and(|text| !(least..=most).contains(&text.chars().count())) {
@@ -149,6 +149,13 @@ impl Changes {
             Some(Access::Global) | None => None,
         };
         self.said.origin_channel.into_iter().chain(access.into_iter().flatten().copied())
+    }
+
+    /// The same, for an account that signs in on this channel alone.
+    #[must_use]
+    pub fn bound_to(self, channel: ChannelId) -> Self {
+        let access = Some(Access::Channels([channel].into()));
+        Self { said: Said { access, ..self.said } }
     }
 
     /// Whether they could give the customer an address that another has: the e-mail, or who meets whom.
@@ -284,6 +291,10 @@ pub const DEFAULT_STOREFRONT: ChannelId = ChannelId(1);
 
 const MOST_CREDIT: Money = Money(99_999_999_999_999);
 const MOST_CHANNELS: usize = 250;
+
+/// Characters of an internet address as text: IPv6 with an address of IPv4 at its end. Published are 30, which most
+/// addresses of IPv6 are longer than.
+const LONGEST_ADDRESS: usize = 45;
 
 /// Bytes of notes on one customer, so that a page of 250 has a bound.
 const MOST_NOTES: usize = 65_535;

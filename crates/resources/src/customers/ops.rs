@@ -11,14 +11,16 @@ use super::{
     lists,
     model::{Access, Changes, Customer},
     password, rows, standing,
+    within::{self, New},
 };
 use crate::{
     addresses,
     audit::{self, model::Change},
     counters::rows::{self as counters, Counter},
     form_fields::model::Difference,
+    ledger,
     outbox::{self, model::Event},
-    settings, sign_in,
+    sign_in, subscribers,
 };
 
 /// Customers that were written, in the order of the request.
@@ -108,37 +110,18 @@ pub async fn create(app: &App, caller: &Caller, drafts: &[Draft]) -> Result<Writ
         app.event_ids.pairs(now, drafts.iter().flat_map(|it| &it.addresses).flatten().count());
     app.db
         .write(async |tx| {
-            let count = i64::try_from(drafts.len()).map_err(Error::internal)?;
-            let first = counters::take(tx, caller.store, Counter::Customer, count).await?;
-            let first = first.ok_or(Error::NotFound("store"))?;
+            let first = within::number(tx, caller.store, drafts.len()).await?;
             if !address_numbers.is_empty() {
                 addresses::within::hold_count(tx, caller.store).await?;
             }
-            let ids = (first..).map(CustomerId);
-            let customer = |(draft, id): (&Draft, _)| Customer::new(id, &draft.customer, now);
-            let mut made: Vec<Customer> = drafts.iter().zip(ids).map(customer).collect();
-            let said: Vec<&Changes> = drafts.iter().map(|draft| &draft.customer).collect();
-            standing::join(tx, caller.store, &said, &mut made).await?;
-            standing::open_channels(tx, caller, said.into_iter(), channels_id, now).await?;
-            let shares = refuse_clashes(tx, caller.store, made.iter()).await?;
-            for ((customer, hash), (event_id, audit_id)) in made.iter().zip(&hashes).zip(&numbers) {
-                rows::insert(tx, caller.store, customer, hash.as_deref().unwrap_or_default())
-                    .await?;
-                let event = Event::CustomerCreated(customer.id);
-                outbox::rows::publish(tx, caller.store, *event_id, event, now).await?;
-                audit::rows::record(
-                    tx,
-                    caller,
-                    *audit_id,
-                    &Change::customer_created(customer.id),
-                    now,
-                )
-                .await?;
-            }
-            if shares {
-                let keys = made.iter().map(Customer::email_key).collect();
-                standing::keep_meetings(tx, caller.store, &keys).await?;
-            }
+            let each = drafts.iter().zip(&hashes).zip(&numbers);
+            let rows = each.map(|((draft, hash), numbers)| New {
+                said: &draft.customer,
+                hash: hash.as_deref().unwrap_or_default(),
+                numbers: *numbers,
+            });
+            let rows: Vec<New<'_>> = rows.collect();
+            let made = within::make(tx, caller, first, &rows, channels_id, now).await?;
             let belongings =
                 belongings::make(tx, caller, drafts, &made, &address_numbers, now).await?;
             Ok(Written { customers: made, belongings })
@@ -218,7 +201,7 @@ pub async fn delete(app: &App, caller: &Caller, ids: &[CustomerId]) -> Result<Ve
             .write(async |tx| {
                 hold_for_deletion(tx, caller.store).await?;
                 rows::lock(tx, caller.store, ids).await?;
-                delete_in(tx, caller, ids, &numbers, now).await
+                delete_in(tx, caller, ids, Change::customer_deleted, &numbers, now).await
             })
             .await?;
         gone.extend(deleted);
@@ -252,10 +235,38 @@ pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Res
                 hold_for_deletion(tx, caller.store).await?;
                 // Found outside this transaction: those that match no longer are left alone.
                 let ids = lists::lock_matching(tx, caller.store, &filter, &batch).await?;
-                delete_in(tx, caller, &ids, &numbers, now).await
+                delete_in(tx, caller, &ids, Change::customer_deleted, &numbers, now).await
             })
             .await?;
     }
+}
+
+/// Forget a person: the customer with all that belongs to it, and whoever subscribed with its address, or nothing of
+/// it. That address may be another account's as well: the account stays, the subscriber goes, for the person asked.
+///
+/// Then what was declared and is no leaf yet becomes one and goes, unless many others wait before it; and so does what
+/// the database's files have beside the rows. Where that fails the customer is gone all the same, and a server comes to
+/// the rest by and by.
+pub async fn erase(app: &App, caller: &Caller, id: CustomerId) -> Result<()> {
+    let now = app.clock.now();
+    let (of_subscriber, numbers) = (app.event_ids.pair(now), app.event_ids.pair(now));
+    app.db
+        .write(async |tx| {
+            hold_for_deletion(tx, caller.store).await?;
+            let held = rows::lock(tx, caller.store, &[id]).await?.pop();
+            let email_key = held.ok_or(Error::NotFound("customer"))?.email_key();
+            subscribers::within::forget_address(tx, caller, &email_key, of_subscriber, now).await?;
+            delete_in(tx, caller, &[id], Change::customer_erased, &[numbers], now).await
+        })
+        .await?;
+    app.undone.note(caller.store);
+    if let Err(error) = ledger::sequencer::checkpoint(app, caller).await {
+        tracing::warn!(store_id = caller.store.0, %error, "what an erased customer declared waits");
+    }
+    if let Err(error) = app.db.scour().await {
+        tracing::warn!(%error, "the database's log still has what was erased");
+    }
+    Ok(())
 }
 
 async fn list_in(
@@ -340,7 +351,7 @@ async fn update_in(
         |fields: &BTreeSet<&str>| fields.contains("email") || fields.contains("channel_ids");
     let has_moved = |id: &CustomerId| differing.get(id).is_some_and(is_identity);
     let moved = changes.iter().filter(|(id, _)| has_moved(id)).map(|(id, _)| &customers[id]);
-    refuse_clashes_among(tx, caller.store, moved, &customers).await?;
+    standing::refuse_clashes(tx, caller.store, moved, &customers).await?;
     let rows = changes.iter().map(|(id, draft)| (*id, draft));
     let answered = belongings::change(tx, caller.store, rows).await?;
     for id in answered.keys() {
@@ -384,6 +395,7 @@ async fn delete_in(
     tx: &mut WriteTx,
     caller: &Caller,
     ids: &[CustomerId],
+    change: fn(CustomerId) -> Change,
     numbers: &[(i64, i64)],
     now: Timestamp,
 ) -> Result<Vec<CustomerId>> {
@@ -397,54 +409,9 @@ async fn delete_in(
     for (id, (event_id, audit_id)) in gone.iter().zip(numbers) {
         outbox::rows::publish(tx, caller.store, *event_id, Event::CustomerDeleted(*id), now)
             .await?;
-        audit::rows::record(tx, caller, *audit_id, &Change::customer_deleted(*id), now).await?;
+        audit::rows::record(tx, caller, *audit_id, &change(*id), now).await?;
     }
     Ok(gone)
-}
-
-/// Refuse new customers whose address another has, in the store or among themselves, where both could sign in;
-/// whether any shares its address with another. The caller holds the counter, so nobody else can give an address
-/// away meanwhile.
-async fn refuse_clashes(
-    tx: &mut WriteTx,
-    store: StoreId,
-    new: impl Iterator<Item = &Customer> + Clone,
-) -> Result<bool> {
-    let batch = new.clone().map(|customer| (customer.id, customer.clone())).collect();
-    refuse_clashes_among(tx, store, new, &batch).await
-}
-
-/// The same for customers of a batch that may hold others than those given: what the batch makes of a
-/// customer counts, not what the store still has of it.
-async fn refuse_clashes_among<'c>(
-    tx: &mut WriteTx,
-    store: StoreId,
-    moved: impl Iterator<Item = &'c Customer>,
-    batch: &BTreeMap<CustomerId, Customer>,
-) -> Result<bool> {
-    let moved: Vec<&Customer> = moved.collect();
-    let keys: BTreeSet<String> = moved.iter().map(|customer| customer.email_key()).collect();
-    if keys.is_empty() {
-        return Ok(false);
-    }
-    let holders = rows::with_email_keys(tx, store, &keys).await?;
-    let outside = holders.iter().filter(|holder| !batch.contains_key(&holder.id));
-    let others: Vec<&Customer> = outside.chain(batch.values()).collect();
-    let is_other = |customer: &&Customer| {
-        others
-            .iter()
-            .any(|other| other.id != customer.id && other.email_key() == customer.email_key())
-    };
-    if !moved.iter().any(is_other) {
-        return Ok(false);
-    }
-    let open = settings::rows::open_to_everybody(tx, store).await?;
-    let clashes =
-        |customer: &&&Customer| others.iter().any(|other| customer.clashes_with(other, &open));
-    match moved.iter().find(clashes) {
-        Some(customer) => Err(Error::Taken { field: "email", value: customer.email.clone() }),
-        None => Ok(true),
-    }
 }
 
 /// Hash what passwords there are, before any transaction; each at its row's place.

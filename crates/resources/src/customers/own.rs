@@ -9,10 +9,6 @@ use rest::{
 };
 
 use super::{foreign_hash::ForeignHash, ops};
-use crate::{
-    ledger,
-    subscribers::{self, filter::Filter},
-};
 
 pub fn routes(routes: Routes) -> Routes {
     const PATH: &str = "/customers/{customer_id}/password-hash";
@@ -24,23 +20,13 @@ pub fn routes(routes: Routes) -> Routes {
     )
 }
 
-/// Deletes the customer with all that belongs to it, and the subscriber of the same address, who otherwise stays when a
-/// customer goes.
 async fn post_erasure(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Ids([customer]): Ids<1>,
     _: NoParams,
 ) -> Reply<NoContent> {
-    let id = CustomerId(customer);
-    let (found, _) = ops::find(&app, &caller, id).await?;
-    // The subscriber first: as long as the customer is there, whoever tries again finds the address.
-    let filter = Filter { email_key: Some(found.email_key()), ..Filter::default() };
-    subscribers::ops::delete_matching(&app, &caller, &filter).await?;
-    ops::delete(&app, &caller, &[id]).await?;
-    // What was declared and is no leaf yet becomes one, and goes: at once, or behind a backlog in the background.
-    app.undone.note(caller.store);
-    ledger::sequencer::checkpoint(&app, &caller).await?;
+    ops::erase(&app, &caller, CustomerId(customer)).await?;
     Ok(NoContent)
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use access::Caller;
+use access::Author;
 use kernel::{ChannelId, CustomerId, Error, GroupId, Result, StoreId, Timestamp};
 use sql::WriteTx;
 
@@ -88,13 +88,13 @@ pub fn named_group(row: &Changes) -> Option<GroupId> {
 /// that of groups.
 pub async fn open_channels(
     tx: &mut WriteTx,
-    caller: &Caller,
+    author: &Author,
     rows: impl Iterator<Item = &Changes> + Clone,
     audit_id: i64,
     now: Timestamp,
 ) -> Result<()> {
     let named: BTreeSet<ChannelId> = rows.clone().flat_map(Changes::channels).collect();
-    let store = caller.store;
+    let store = author.store;
     if named.is_empty() || channels::rows::known(tx, store, &named).await?.len() == named.len() {
         return Ok(());
     }
@@ -115,8 +115,42 @@ pub async fn open_channels(
     for id in &new {
         channels::rows::insert(tx, store, &Channel::new(*id, now)).await?;
     }
-    audit::rows::record(tx, caller, audit_id, &Change::channels_added(*first), now).await?;
+    audit::rows::record(tx, author, audit_id, &Change::channels_added(*first), now).await?;
     Ok(())
+}
+
+/// Refuse customers of a batch whose address another has, in the store or in the batch, where both could sign in;
+/// whether any shares its address with another. What the batch makes of a customer counts, not what the store still
+/// has of it. The caller holds the counter, so nobody else can give an address away meanwhile.
+pub async fn refuse_clashes<'c>(
+    tx: &mut WriteTx,
+    store: StoreId,
+    moved: impl Iterator<Item = &'c Customer>,
+    batch: &BTreeMap<CustomerId, Customer>,
+) -> Result<bool> {
+    let moved: Vec<&Customer> = moved.collect();
+    let keys: BTreeSet<String> = moved.iter().map(|customer| customer.email_key()).collect();
+    if keys.is_empty() {
+        return Ok(false);
+    }
+    let holders = rows::with_email_keys(tx, store, &keys).await?;
+    let outside = holders.iter().filter(|holder| !batch.contains_key(&holder.id));
+    let others: Vec<&Customer> = outside.chain(batch.values()).collect();
+    let is_other = |customer: &&Customer| {
+        others
+            .iter()
+            .any(|other| other.id != customer.id && other.email_key() == customer.email_key())
+    };
+    if !moved.iter().any(is_other) {
+        return Ok(false);
+    }
+    let open = settings::rows::open_to_everybody(tx, store).await?;
+    let clashes =
+        |customer: &&&Customer| others.iter().any(|other| customer.clashes_with(other, &open));
+    match moved.iter().find(clashes) {
+        Some(customer) => Err(Error::Taken { field: "email", value: customer.email.clone() }),
+        None => Ok(true),
+    }
 }
 
 /// Keep anew, for accounts of these addresses, on which channels they would meet if those let everybody in: where

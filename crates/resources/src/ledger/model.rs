@@ -145,8 +145,11 @@ pub enum Damage {
     Tree(Fault),
     /// With a declaration: this of it is not what its leaf says.
     Declaration { customer: CustomerId, sequence: i64, leaf: i64, part: &'static str },
-    /// There is no such customer, and a declaration of theirs.
+    /// There is no such customer, and a declaration of theirs; or it is marked as one of a customer who has gone, and the
+    /// customer is there.
     Stray { customer: CustomerId, sequence: i64 },
+    /// A later declaration of the same customer has a leaf before this one's, or an earlier one has none.
+    Order { customer: CustomerId, sequence: i64 },
     /// A customer's declarations are not those from the first to the one that the customer's row counts.
     Count(Count),
     /// The text that is kept of the policy of this version is not the one that was registered.
@@ -158,7 +161,8 @@ impl Kept {
     #[must_use]
     pub fn damage(&self, known: &Known) -> Option<Damage> {
         let Entry { customer, sequence, detached, .. } = self.entry;
-        if !self.is_somebodys && !detached {
+        // Who goes leaves behind only what waits for its leaf, and that is marked.
+        if self.is_somebodys == detached || (detached && self.entry.leaf.is_some()) {
             return Some(Damage::Stray { customer, sequence });
         }
         let leaf = self.entry.leaf?;
@@ -191,6 +195,19 @@ impl Kept {
     }
 }
 
+impl Entry {
+    /// Whether it follows this one as the sequencer makes leaves: a customer's in their order.
+    #[must_use]
+    pub fn follows(&self, before: &Self) -> bool {
+        self.customer != before.customer
+            || match (before.leaf, self.leaf) {
+                (Some(before), Some(leaf)) => before < leaf,
+                (_, None) => true,
+                (None, Some(_)) => false,
+            }
+    }
+}
+
 impl Count {
     /// Whether they are numbered from 1, each once, up to as many as the row says.
     #[must_use]
@@ -216,7 +233,12 @@ impl fmt::Display for Damage {
             ),
             Self::Stray { customer, sequence } => write!(
                 f,
-                "declaration {sequence} of customer {}: there is no such customer",
+                "declaration {sequence} of customer {}: the customer is not there, or has not gone, as it should be",
+                customer.0
+            ),
+            Self::Order { customer, sequence } => write!(
+                f,
+                "declaration {sequence} of customer {}: an earlier one of theirs has no leaf, or one further on",
                 customer.0
             ),
             Self::Count(Count { customer, said, kept, first, last }) => write!(

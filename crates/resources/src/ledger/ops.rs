@@ -12,7 +12,7 @@ use sql::{Db, ReadTx};
 
 use super::{
     model::{Head, Opening},
-    rows, sequencer,
+    rows, sequencer, walk,
 };
 use crate::{consent, policies};
 
@@ -44,6 +44,11 @@ pub async fn leaves(
     limit: i64,
 ) -> Result<Vec<(i64, String)>> {
     app.db.read(async |tx| Ok::<_, Error>(rows::leaves(tx, caller.store, from, limit).await?)).await
+}
+
+/// The lines of an export for some of the leaves from this one on, up to before `size`; none at the end.
+pub async fn entries(app: &App, store: StoreId, from: u64, size: u64) -> Result<Vec<String>> {
+    walk::entries(&app.db, store, from, size).await
 }
 
 /// The receipt of a customer's declaration. What the ledger has not yet is appended at once; behind a backlog it is

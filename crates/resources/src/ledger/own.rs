@@ -25,7 +25,7 @@ use rest::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{model::Head, ops, sequencer, walk};
+use super::{model::Head, ops, sequencer};
 
 pub fn routes(routes: Routes) -> Routes {
     const RECEIPT: &str = "/customers/{customer_id}/consent/{sequence}/receipt";
@@ -95,7 +95,7 @@ fn entries(app: App, store: StoreId, size: u64) -> impl Stream<Item = Outcome<St
             if from == size {
                 return Ok(None);
             }
-            let lines = walk::entries(&app.db, store, from, size).await?;
+            let lines = ops::entries(&app, store, from, size).await?;
             let next = from + lines.len() as u64;
             Ok(Some((lines.join("\n"), next)))
         }

@@ -41,14 +41,25 @@ pub async fn advance(tx: &mut WriteTx, store: StoreId, head: &Head) -> Result<()
     Ok(())
 }
 
-/// Add a leaf. The caller holds the head.
-pub async fn insert_leaf(tx: &mut WriteTx, store: StoreId, leaf: i64, json: &str) -> Result<()> {
-    tx.query("INSERT INTO ledger_leaf (store_id, leaf, json) VALUES ($1, $2, $3)")
-        .bind(store)
-        .bind(leaf)
-        .bind(json)
-        .execute()
-        .await?;
+/// Add leaves, the first of which has this place. The caller holds the head.
+pub async fn insert_leaves(
+    tx: &mut WriteTx,
+    store: StoreId,
+    first: i64,
+    leaves: &[String],
+) -> Result<()> {
+    let placed: Vec<(i64, &String)> = (first..).zip(leaves).collect();
+    // As many as a statement that stays prepared has room for, and the rest one by one, which is another.
+    let groups = placed.chunks_exact(31);
+    for group in groups.clone().chain(groups.remainder().chunks(1)) {
+        let insert = "INSERT INTO ledger_leaf (store_id, leaf, json) VALUES ($1, ";
+        let mut insert = tx.query(insert).bind(store);
+        for (at, (leaf, json)) in group.iter().enumerate() {
+            insert = insert.push(if at == 0 { "" } else { ", ($1, " });
+            insert = insert.push_bind(*leaf).push(", ").push_bind(json.as_str()).push(")");
+        }
+        insert.execute().await?;
+    }
     Ok(())
 }
 

@@ -52,13 +52,20 @@ pub async fn checkpoint(app: &App, caller: &Caller) -> Result<Head> {
 pub async fn keep(app: &App) {
     let mut stores = everybody(app).await;
     let mut swept = Instant::now();
+    let mut is_behind = false;
     loop {
-        // What is declared meanwhile shares the signature.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        if !is_behind {
+            // What is declared meanwhile shares the signature.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        is_behind = false;
         let mut left = BTreeSet::new();
         for store in stores {
             match sequence_some(app, store).await {
-                Ok((_, appended)) if appended == AT_A_TIME => app.undone.note(store),
+                Ok((_, appended)) if appended == AT_A_TIME => {
+                    is_behind = true;
+                    app.undone.note(store);
+                }
                 Ok(_) | Err(Error::NotFound(_)) => {}
                 Err(error) => {
                     tracing::warn!(store_id = store.0, %error, "declarations wait for the ledger");
@@ -124,14 +131,15 @@ async fn append(
     };
     let clients = accounts::client_ids(tx, store, &authors).await?;
     let known = Known { store_hash: head.store_hash.clone(), clients, policies };
+    let mut leaves = Vec::with_capacity(pending.len());
     for (declared, salt) in pending.iter().zip(salts) {
         let leaf = declared.to_leaf(&known, salt).to_bytes();
         tree.append(tree::leaf_hash(&leaf)).map_err(Error::internal)?;
-        let json = String::from_utf8(leaf).map_err(Error::internal)?;
-        rows::insert_leaf(tx, store, head.size, &json).await?;
-        consent::rows::sequenced(tx, store, declared, head.size, salt).await?;
-        head.size += 1;
+        leaves.push(String::from_utf8(leaf).map_err(Error::internal)?);
     }
+    rows::insert_leaves(tx, store, head.size, &leaves).await?;
+    consent::rows::sequenced(tx, store, head.size, &pending, salts).await?;
+    head.size += i64::try_from(leaves.len()).map_err(Error::internal)?;
     for (place, hashes) in tree.changed() {
         rows::put_tile(tx, store, place, hashes).await?;
     }

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use sql::Db;
 
 use super::{
-    model::{Damage, Head, Kept, Known, Verified},
+    model::{Damage, Entry, Head, Kept, Known, Verified},
     rows,
 };
 use crate::policies::{self, model::Policy};
@@ -141,6 +141,7 @@ async fn compare_declarations(
 ) -> Result<u64> {
     let most = i64::try_from(A_PAGE).map_err(Error::internal)?;
     let mut after = (CustomerId(i64::MIN), i64::MIN);
+    let mut before: Option<Entry> = None;
     let mut leaves = 0;
     loop {
         let (kept, clients) = db
@@ -155,7 +156,18 @@ async fn compare_declarations(
         after = (last.customer, last.sequence);
         leaves += kept.iter().filter(|it| it.entry.leaf.is_some()).count() as u64;
         known.clients = clients;
-        note(damages, kept.iter().filter_map(|it| it.damage(known)));
+        for it in kept {
+            let Entry { customer, sequence, .. } = it.entry;
+            let is_in_order = before.as_ref().is_none_or(|before| it.entry.follows(before));
+            let order = (!is_in_order).then_some(Damage::Order { customer, sequence });
+            // What is damaged says nothing of its neighbours.
+            if let Some(damage) = it.damage(known) {
+                note(damages, [damage]);
+            } else {
+                note(damages, order);
+                before = Some(it.entry);
+            }
+        }
     }
     let mut after = CustomerId(i64::MIN);
     loop {
@@ -167,8 +179,8 @@ async fn compare_declarations(
 }
 
 /// Remember what is wrong, some thousands of them.
-fn note(damages: &mut Vec<Damage>, found: impl Iterator<Item = Damage>) {
-    damages.extend(found.take(A_PAGE.saturating_sub(damages.len())));
+fn note(damages: &mut Vec<Damage>, found: impl IntoIterator<Item = Damage>) {
+    damages.extend(found.into_iter().take(A_PAGE.saturating_sub(damages.len())));
 }
 
 /// What the store's declarations name; every policy whose text is not the one that was registered is noted.

@@ -1,5 +1,5 @@
-use kernel::{StoreId, Timestamp};
-use sql::{Result, WriteTx};
+use kernel::{CustomerId, StoreId, Timestamp};
+use sql::{Query, Result, WriteTx, Writes};
 
 use super::model::Event;
 
@@ -24,4 +24,47 @@ pub async fn publish(
     .execute()
     .await?;
     Ok(())
+}
+
+/// Take back what waits to be told of the metafields of customers that are going: it has their names, which an app may
+/// have made of anything. That the customers go is told, and says that their metafields do.
+pub async fn forget_metafields(
+    tx: &mut WriteTx,
+    store: StoreId,
+    customers: &[CustomerId],
+) -> Result<()> {
+    of_metafields(tx, store, customers).execute().await?;
+    Ok(())
+}
+
+fn of_metafields<'t>(
+    tx: &'t mut WriteTx,
+    store: StoreId,
+    customers: &[CustomerId],
+) -> Query<'t, Writes> {
+    // The scopes as the index has them, to the letter: it holds no other events.
+    tx.query(
+        "DELETE FROM outbox WHERE store_id = $1
+             AND scope IN ('store/metafield/created', 'store/metafield/updated', 'store/metafield/deleted')
+             AND subject IN ",
+    )
+    .bind(store)
+    .push_list(customers.iter().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plans;
+
+    #[tokio::test]
+    async fn events_of_metafields_are_found_by_their_customers() {
+        let (_place, db) = plans::database().await;
+        for customers in [&[CustomerId(7)][..], &[CustomerId(7), CustomerId(8)]] {
+            let work =
+                async |tx: &mut WriteTx| of_metafields(tx, StoreId(1), customers).plan().await;
+            let plan = db.write(work).await.unwrap().join("; ");
+            assert!(plan.contains("outbox_of_metafields (store_id=? AND subject=?"), "{plan}");
+        }
+    }
 }

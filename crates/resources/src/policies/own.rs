@@ -5,14 +5,12 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use kernel::{Error, Scope, Timestamp, WhenFilter};
+use kernel::{Error, Scope};
 use rest::{
-    App, Caller, Routes, Version,
-    json::{self, Read},
+    App, Caller, Routes, Version, json,
     v3::{Body, Created, Failure, Json, Name, NoParams, One, Reply, Written},
 };
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{
     model::{Draft, Policy, Words},
@@ -60,7 +58,7 @@ async fn register(
         controller: fields.required("controller", json::text),
         contact: fields.required("contact", json::text),
         withdrawal: fields.required("withdrawal", json::text),
-        effective_at: fields.optional("effective_at", moment),
+        effective_at: fields.optional("effective_at", json::moment),
     })?;
     let draft = Draft::new(words).map_err(refused)?;
     let (policy, is_new) = ops::register(&app, &caller, &draft).await.map_err(refused)?;
@@ -73,11 +71,6 @@ fn refused(error: Error) -> Failure {
         Error::Invalid(faults) => Failure::refused("Create policy failed.", faults),
         error => error.into(),
     }
-}
-
-fn moment(value: &Value) -> Read<Timestamp> {
-    let when = WhenFilter::parse(&json::text(value)?);
-    when.map(|when| when.from).ok_or_else(|| "error.expected.date".into())
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 use std::{fmt::Write as _, net::IpAddr};
 
-use kernel::{ChannelId, CustomerId, Timestamp};
+use kernel::{Chance, ChannelId, CustomerId, Timestamp, hex};
 use sha2::{Digest as _, Sha256};
 
 /// A session: who is signed in, and where.
@@ -160,6 +160,22 @@ impl Refusal {
     }
 }
 
+impl Session {
+    /// From now on, for a week.
+    #[must_use]
+    pub fn new(customer: CustomerId, channel: ChannelId, now: Timestamp) -> Self {
+        Self { customer, channel, begun_at: now, expires_at: now.plus_seconds(SESSION) }
+    }
+}
+
+/// A new key for a session. It goes to the browser and is kept nowhere else.
+#[must_use]
+pub fn draw_key(chance: &dyn Chance) -> String {
+    let mut key = [0; 32];
+    chance.fill(&mut key);
+    hex(&key)
+}
+
 /// Seconds for which a session lasts: a week.
 pub const SESSION: i64 = 7 * 86_400;
 
@@ -172,6 +188,12 @@ const LONGEST_PATH: usize = 2_048;
 #[must_use]
 pub fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
+}
+
+/// What a session is called where something is told of it: it opens nothing.
+#[must_use]
+pub fn session_name(key: &str) -> String {
+    hex(&digest(key))
 }
 
 #[cfg(test)]

@@ -9,7 +9,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use kernel::{Error, Scope};
-use rest::{App, Plain, Routes, cookies, storefront::Reply, v3::Params};
+use rest::{
+    App, Plain, Routes,
+    cookies::{CONSENT, SHOPPER},
+    storefront::Reply,
+    v3::Params,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -31,12 +36,13 @@ async fn login(
     Extension(visitor): Extension<Visitor>,
     Path(token): Path<String>,
     method: Method,
+    headers: HeaderMap,
 ) -> Reply<Response> {
     // Whoever only looks must not use the token up.
     if method == Method::HEAD {
         return Err(Plain(StatusCode::NOT_FOUND, "A shopper signs in with GET").into());
     }
-    match enter(&app, &visitor, &token).await {
+    match enter(&app, &visitor, &token, CONSENT.read(&app, &headers)).await {
         Ok(response) => Ok(response),
         Err(Denied::Refused(refusal)) => Ok(page(refusal)),
         Err(Denied::Failed(error)) => Err(error.into()),
@@ -61,7 +67,12 @@ impl From<Error> for Denied {
     }
 }
 
-async fn enter(app: &App, visitor: &Visitor, token: &str) -> Result<Response, Denied> {
+async fn enter(
+    app: &App,
+    visitor: &Visitor,
+    token: &str,
+    kept: Option<&str>,
+) -> Result<Response, Denied> {
     let issuer: Issuer = jwt::unproven(token).ok_or(Refusal::Unreadable)?;
     let holder = ops::app(app, visitor, &issuer.iss).await?.ok_or(Refusal::Unproven)?;
     let proven: serde_json::Value = jwt::proven(token, &holder.secret).ok_or(Refusal::Unproven)?;
@@ -69,12 +80,16 @@ async fn enter(app: &App, visitor: &Visitor, token: &str) -> Result<Response, De
     let (said, now) = (Statement::from(claims), app.clock.now());
     let token =
         LoginToken::new(&said, visitor.store_hash(), visitor.channel, visitor.address, now)?;
-    let key = ops::sign_in(app, visitor, &holder, &token).await??;
+    let key = ops::sign_in(app, visitor, &holder, &token, kept).await??;
     let mut response = StatusCode::FOUND.into_response();
     let location = HeaderValue::from_str(token.destination.as_str()).map_err(Error::internal)?;
     response.headers_mut().insert(header::LOCATION, location);
-    let cookie = cookies::write(app, COOKIE, &key, SESSION);
+    let cookie = SHOPPER.write(app, &key, SESSION);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
+    // What it had is the customer's now, or nobody's.
+    if kept.is_some() {
+        response.headers_mut().append(header::SET_COOKIE, CONSENT.clear(app));
+    }
     Ok(response)
 }
 
@@ -109,7 +124,7 @@ async fn current(
     let client_id = params.text("app_client_id").unwrap_or_default();
     let holder = ops::app(&app, &visitor, &client_id).await?.ok_or(UNKNOWN)?;
     let guest = Plain(StatusCode::NOT_FOUND, "Nobody is signed in");
-    let key = cookies::read(&headers, COOKIE).ok_or(guest)?;
+    let key = SHOPPER.read(&app, &headers).ok_or(guest)?;
     let customer = ops::find(&app, &visitor, key).await?.ok_or(guest)?;
     let now = app.clock.now().seconds();
     let claims = CurrentClaims {
@@ -192,8 +207,5 @@ struct CurrentCustomer {
     email: String,
     group_id: String,
 }
-
-/// What the session's key is kept under in the browser.
-const COOKIE: &str = "custodia_shopper";
 
 const QUARTER_OF_AN_HOUR: i64 = 15 * 60;

@@ -61,6 +61,12 @@ impl Settings {
         differs.into_iter().filter(|(_, differs)| *differs).map(|(field, _)| field).collect()
     }
 
+    /// Whether a channel of these settings asks shoppers before they are tracked, in a store of those.
+    #[must_use]
+    pub fn asks_for_consent(&self, store: &Self) -> bool {
+        self.ask_for_consent.or(store.ask_for_consent).unwrap_or_default()
+    }
+
     /// Whether a channel of these settings lets customers with global access in. Published: by default only
     /// the default storefront does.
     #[must_use]
@@ -95,6 +101,19 @@ mod tests {
         let said = Said { policy_url: Some(None), ..said };
         assert_eq!(settings.apply(&said), ["policy_url"]);
         assert_eq!(settings.policy_url, None);
+    }
+
+    #[test]
+    fn a_channel_asks_if_it_says_so_or_else_the_store_does() {
+        #[track_caller]
+        fn check(channel: Option<bool>, store: Option<bool>, expected: bool) {
+            let said = |ask_for_consent| Settings { ask_for_consent, ..Settings::default() };
+            assert_eq!(said(channel).asks_for_consent(&said(store)), expected);
+        }
+        check(None, None, false);
+        check(None, Some(true), true);
+        check(Some(false), Some(true), false);
+        check(Some(true), Some(false), true);
     }
 
     #[test]

@@ -1,16 +1,16 @@
-use kernel::{Error, Part, Result, StoreId, SubscriberId, Timestamp};
+use kernel::{Error, Part, Result, StoreId, SubscriberId};
 use rest::{App, Caller};
 use sql::{ReadTx, WriteTx};
 
 use super::{
     filter::Filter,
     model::{Changes, Subscriber},
-    rows,
+    rows, within,
 };
 use crate::{
-    audit::{self, model::Change},
+    audit::model::Change,
     counters::rows::{self as counters, Counter},
-    outbox::{self, model::Event},
+    outbox::model::Event,
 };
 
 /// The subscriber of this id.
@@ -49,7 +49,7 @@ pub async fn create(app: &App, caller: &Caller, draft: &Changes) -> Result<Subsc
             refuse_clash(tx, caller.store, &subscriber).await?;
             rows::insert(tx, caller.store, &subscriber).await?;
             let change = Change::subscriber_created(id);
-            tell(tx, caller, numbers, Event::SubscriberCreated(id), &change, now).await?;
+            within::tell(tx, caller, numbers, Event::SubscriberCreated(id), &change, now).await?;
             Ok(subscriber)
         })
         .await
@@ -69,7 +69,7 @@ pub async fn update(
         .write(async |tx| {
             // The counter before the subscriber: every writer that holds both takes them in this order.
             if changes.touch_email() {
-                hold_addresses(tx, caller.store).await?;
+                within::hold_addresses(tx, caller.store).await?;
             }
             let held = rows::lock(tx, caller.store, id).await?;
             let mut subscriber = held.ok_or(Error::NotFound("subscriber"))?;
@@ -82,7 +82,7 @@ pub async fn update(
             subscriber.modified_at = now.max(subscriber.modified_at);
             rows::update(tx, caller.store, &subscriber).await?;
             let change = Change::subscriber_updated(id, &fields);
-            tell(tx, caller, numbers, Event::SubscriberUpdated(id), &change, now).await?;
+            within::tell(tx, caller, numbers, Event::SubscriberUpdated(id), &change, now).await?;
             Ok(subscriber)
         })
         .await
@@ -94,8 +94,8 @@ pub async fn delete(app: &App, caller: &Caller, id: SubscriberId) -> Result<()> 
     let numbers = [app.event_ids.pair(now)];
     app.db
         .write(async |tx| {
-            hold_addresses(tx, caller.store).await?;
-            delete_in(tx, caller, &[id], &numbers, now).await
+            within::hold_addresses(tx, caller.store).await?;
+            within::delete(tx, caller, &[id], &numbers, now).await
         })
         .await
 }
@@ -119,10 +119,10 @@ pub async fn delete_matching(app: &App, caller: &Caller, filter: &Filter) -> Res
         let numbers: Vec<_> = app.event_ids.pairs(now, batch.len());
         app.db
             .write(async |tx| {
-                hold_addresses(tx, caller.store).await?;
+                within::hold_addresses(tx, caller.store).await?;
                 // Found outside this transaction: those that match no longer are left alone.
                 let ids = rows::lock_matching(tx, caller.store, &filter, &batch).await?;
-                delete_in(tx, caller, &ids, &numbers, now).await
+                within::delete(tx, caller, &ids, &numbers, now).await
             })
             .await?;
     }
@@ -136,23 +136,6 @@ async fn count_in(tx: &mut ReadTx, store: StoreId, filter: &Filter) -> Result<i6
     Ok(rows::count(tx, store, filter).await?)
 }
 
-async fn delete_in(
-    tx: &mut WriteTx,
-    caller: &Caller,
-    ids: &[SubscriberId],
-    numbers: &[(i64, i64)],
-    now: Timestamp,
-) -> Result<()> {
-    let gone = rows::delete(tx, caller.store, ids).await?;
-    let count = i64::try_from(gone.len()).map_err(Error::internal)?;
-    counters::discount(tx, caller.store, Counter::Subscriber, count).await?;
-    for (id, numbers) in gone.iter().zip(numbers) {
-        let change = Change::subscriber_deleted(*id);
-        tell(tx, caller, *numbers, Event::SubscriberDeleted(*id), &change, now).await?;
-    }
-    Ok(())
-}
-
 /// The caller holds the counter, so nobody else can give the address away meanwhile; or it has changed
 /// nothing of it, and then nobody else has it.
 async fn refuse_clash(tx: &mut WriteTx, store: StoreId, subscriber: &Subscriber) -> Result<()> {
@@ -161,22 +144,4 @@ async fn refuse_clash(tx: &mut WriteTx, store: StoreId, subscriber: &Subscriber)
         Some(_) => Err(Error::Taken { field: "email", value: subscriber.email.clone() }),
         None => Ok(()),
     }
-}
-
-/// Hold the addresses of the store's subscribers, and with them their count, until the transaction ends.
-async fn hold_addresses(tx: &mut WriteTx, store: StoreId) -> Result<()> {
-    counters::hold(tx, store, Counter::Subscriber).await?.ok_or(Error::NotFound("store"))
-}
-
-async fn tell(
-    tx: &mut WriteTx,
-    caller: &Caller,
-    (event_id, audit_id): (i64, i64),
-    event: Event<'_>,
-    change: &Change,
-    now: Timestamp,
-) -> Result<()> {
-    outbox::rows::publish(tx, caller.store, event_id, event, now).await?;
-    audit::rows::record(tx, caller, audit_id, change, now).await?;
-    Ok(())
 }

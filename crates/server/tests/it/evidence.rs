@@ -242,6 +242,31 @@ on_each_engine! {
         assert_eq!(column(&service.get("read", HISTORY).await, "leaf").iter().filter(|leaf| leaf.is_null()).count(), 0);
     }
 
+    async fn what_was_declared_elsewhere_is_brought_along_with_its_own_time(service: Service) {
+        service.crowd(1).await;
+        service.post("modify", POLICIES, policy("2024-06", "abc")).await;
+        let body = |at: &str| json!({"allow": ["analytics"], "deny": [], "declared_at": at, "policy": "2024-06"});
+        for at in ["2023-05-01T10:00:00+02:00", "2023-05-01T08:00:00Z", "2023-05-02T00:00:00Z"] {
+            assert_eq!(service.post("modify", HISTORY, body(at)).await.status, 201, "{at}");
+        }
+        let title = "Create consent failed.";
+        let early = json!({"declared_at": "must not be earlier than what the customer has declared last"});
+        service.post("modify", HISTORY, body("2023-05-01")).await.refused(422, title, &early);
+        let late = json!({"declared_at": "must not be later than now"});
+        service.post("modify", HISTORY, body("2024-06-01T12:00:01Z")).await.refused(422, title, &late);
+        let odd = json!({"declared_at": "error.expected.date"});
+        service.post("modify", HISTORY, body("yesterday")).await.refused(422, "JSON data is missing or invalid", &odd);
+        declare(&service, &["targeting"], &[]).await;
+        service.post("modify", HISTORY, body("2024-05-31")).await.refused(422, title, &early);
+        let listed = service.get("read", HISTORY).await;
+        assert_eq!(column(&listed, "source"), ["management_api", "import", "import", "import"]);
+        assert_eq!(column(&listed, "declared_at"), [
+            "2024-06-01T12:00:00.000000Z", "2023-05-02T00:00:00.000000Z", "2023-05-01T08:00:00.000000Z", "2023-05-01T08:00:00.000000Z",
+        ]);
+        let in_force = service.get("read", "/v3/customers/1/consent").await;
+        assert_eq!(in_force.json()["allow"], json!(["targeting"]));
+    }
+
     async fn a_declaration_names_only_what_the_store_has(service: Service) {
         service.crowd(1).await;
         service.post("other", "/stores/zenith/custodia/policies", policy("theirs", "abc")).await;

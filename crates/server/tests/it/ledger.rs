@@ -1,6 +1,9 @@
 //! The ledger of consent: what is declared becomes a leaf, once, and the head over all leaves is signed.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use access::signing;
 use kernel::StoreId;
@@ -11,7 +14,7 @@ use ledger::{
 };
 use resources::ledger::sequencer;
 use serde_json::json;
-use testkit::{Service, on_each_engine};
+use testkit::{Service, at_once, on_each_engine};
 
 use crate::races::{race, won};
 
@@ -87,6 +90,56 @@ async fn whole(service: &Service, store: &str) -> Vec<Leaf> {
     leaves
 }
 
+/// Let each of these, by token, store and customer, declare eight times, each time with a mark of its own, while two
+/// servers make leaves for all of their stores. How many leaves each store has, each of another declaration.
+async fn sequenced_while_declared(
+    service: &Service,
+    writers: Vec<(String, String, i64)>,
+) -> Vec<usize> {
+    let beside = service.beside().await;
+    let names: BTreeSet<String> = writers.iter().map(|(_, store, _)| store.clone()).collect();
+    let mut stores = Vec::new();
+    for name in &names {
+        stores.push(id_of(service, name).await);
+    }
+    let stop = AtomicBool::new(false);
+    let appends = async |service: &Service| {
+        while !stop.load(Ordering::SeqCst) {
+            for store in &stores {
+                sequencer::sequence(service.app(), *store).await.expect("the ledger grows");
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let declared = async {
+        let write = |(token, store, customer): (String, String, i64)| {
+            let service = service.clone();
+            async move {
+                let path = format!("/stores/{store}/custodia/customers/{customer}/consent");
+                for n in 0..8 {
+                    let locale = format!("en-c{customer}-n{n}");
+                    let body = json!({"allow": ["analytics"], "deny": [], "locale": locale});
+                    let answer = service.post(&token, &path, body).await;
+                    assert_eq!(answer.status, 201, "{answer}");
+                }
+            }
+        };
+        at_once(writers.into_iter().map(write)).await;
+        stop.store(true, Ordering::SeqCst);
+    };
+    tokio::join!(declared, appends(service), appends(&beside));
+    let mut counts = Vec::new();
+    for name in &names {
+        let leaves = whole(service, name).await;
+        let marks: BTreeSet<_> = leaves.iter().map(|leaf| leaf.locale.clone()).collect();
+        assert_eq!(marks.len(), leaves.len(), "{name}: one declaration is two leaves");
+        counts.push(leaves.len());
+    }
+    let waiting = "SELECT COUNT(*) FROM consent_declaration WHERE leaf IS NULL";
+    assert_eq!(service.number(waiting).await, 0);
+    counts
+}
+
 fn bytes(hex: &str) -> [u8; 32] {
     let mut bytes = [0; 32];
     for (at, byte) in bytes.iter_mut().enumerate() {
@@ -133,9 +186,9 @@ on_each_engine! {
         service.crowd(16).await;
         let beside = service.beside().await;
         let id = id_of(&service, "acme").await;
-        let stop = std::sync::atomic::AtomicBool::new(false);
+        let stop = AtomicBool::new(false);
         let appends = async |service: &Service| {
-            while !stop.load(std::sync::atomic::Ordering::SeqCst) {
+            while !stop.load(Ordering::SeqCst) {
                 sequencer::sequence(service.app(), id).await.expect("the ledger grows");
                 tokio::task::yield_now().await;
             }
@@ -148,11 +201,23 @@ on_each_engine! {
                 });
                 assert_eq!(won(&race(&service, requests.collect()).await), 64);
             }
-            stop.store(true, std::sync::atomic::Ordering::SeqCst);
+            stop.store(true, Ordering::SeqCst);
         };
         tokio::join!(declared, appends(&service), appends(&beside), appends(&service));
         assert_eq!(whole(&service, "acme").await.len(), 256);
         assert_eq!(service.number("SELECT COUNT(*) FROM consent_declaration WHERE leaf IS NULL").await, 0);
+    }
+
+    async fn declarations_of_64_writers_of_one_store_are_each_sequenced_once(service: Service) {
+        service.crowd(64).await;
+        let writers = (1..=64).map(|n| ("modify".to_owned(), "acme".to_owned(), n)).collect();
+        assert_eq!(sequenced_while_declared(&service, writers).await, [512]);
+    }
+
+    async fn declarations_of_64_writers_of_64_stores_are_each_sequenced_once(service: Service) {
+        service.open_stores(64).await;
+        let writers = (1..=64).map(|n| (format!("store{n}"), format!("store{n}"), 1)).collect();
+        assert_eq!(sequenced_while_declared(&service, writers).await, [8; 64]);
     }
 
     async fn a_customer_that_goes_takes_along_what_opens_its_leaves(service: Service) {

@@ -175,6 +175,23 @@ on_each_engine! {
         assert!(found.starts_with("declaration 2 of customer 3: its salt does not open leaf"), "{found}");
     }
 
+    async fn a_declaration_that_was_changed_and_given_a_new_leaf_is_found(service: Service) {
+        let store = grown(&service).await;
+        // Whoever may write to the table has the sequencer sign something else.
+        let of = "WHERE customer_id = 3 AND sequence = 2";
+        service.meddle(&format!("UPDATE consent_declaration SET leaf = NULL, salt = NULL, deny = '' {of}")).await;
+        let found = found_after(&service, &[]).await;
+        assert_eq!(found, ["declaration 3 of customer 3: an earlier one of theirs has no leaf, or one further on"]);
+        assert_eq!(sequencer::sequence(service.app(), store).await.unwrap().size, 601);
+        let found = found_after(&service, &[]).await;
+        assert_eq!(found, ["declaration 3 of customer 3: an earlier one of theirs has no leaf, or one further on"]);
+        // One that is marked as of somebody who has gone.
+        let found = found_after(&service, &[
+            "UPDATE consent_declaration SET detached = TRUE WHERE customer_id = 4 AND sequence = 60".to_owned(),
+        ]).await;
+        assert_eq!(found[1], "declaration 60 of customer 4: the customer is not there, or has not gone, as it should be");
+    }
+
     async fn two_declarations_of_a_customer_in_each_others_place_are_found(service: Service) {
         grown(&service).await;
         let number = |from: i64, to: i64| {
@@ -205,7 +222,7 @@ on_each_engine! {
         assert_eq!(verified(&service, Vec::new()).await.damages, []);
         let found = found_after(&service, &["DELETE FROM customer WHERE customer_id = 3".to_owned()]).await;
         assert_eq!(found.len(), 60);
-        assert_eq!(found[59], "declaration 60 of customer 3: there is no such customer");
+        assert_eq!(found[59], "declaration 60 of customer 3: the customer is not there, or has not gone, as it should be");
     }
 
     async fn a_policy_that_is_not_the_one_that_was_shown_is_found(service: Service) {

@@ -1,6 +1,9 @@
 //! Shoppers at a storefront: signed in by an app, and told of to an app.
 
-use access::{jwt, rate::MOST_VISITS};
+use access::{
+    jwt,
+    rate::{MOST_VISITS, MOST_VISITS_OF_ONE},
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rest::Settings;
 use serde_json::{Value, json};
@@ -8,10 +11,10 @@ use testkit::{Answer, NOON, Service, at_once, on_each_engine};
 
 use crate::shows;
 
-const HOST: &str = "acme.example";
+pub(crate) const HOST: &str = "acme.example";
 
 /// An app of acme: its client id and its secret.
-struct App {
+pub(crate) struct App {
     client_id: String,
     secret: String,
 }
@@ -32,13 +35,13 @@ impl App {
         claims
     }
 
-    fn token(&self, name: &str, members: Value) -> String {
+    pub(crate) fn token(&self, name: &str, members: Value) -> String {
         jwt::sign(&self.claims(name, members), &self.secret).expect("a token")
     }
 }
 
 /// Acme with a storefront and customer 1, and its app.
-async fn opened(service: &Service) -> App {
+pub(crate) async fn opened(service: &Service) -> App {
     service.open_shop("acme", HOST, 1).await;
     service.crowd(1).await;
     App::of(service, "acme", "app").await
@@ -81,6 +84,7 @@ on_each_engine! {
         shows(&answer, "signed in");
         assert_eq!((answer.status, answer.header("location")), (302, "/shop-all/?a=b"));
         let given = answer.header("set-cookie");
+        assert!(given.starts_with("__Host-custodia_shopper="), "{given}");
         assert!(given.ends_with("; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Lax"), "{given}");
         let kept = cookie(&answer);
         let key = kept.split_once('=').unwrap().1.to_owned();
@@ -105,6 +109,22 @@ on_each_engine! {
         let service = service.with(plain).await;
         let given = login(&service, &app.token("one", json!({}))).await;
         assert!(given.header("set-cookie").ends_with("; HttpOnly; SameSite=Lax"), "{given}");
+        assert!(given.header("set-cookie").starts_with("custodia_shopper="), "{given}");
+        assert_eq!(current(&service, &app, &cookie(&given)).await.status, 200);
+    }
+
+    async fn where_there_is_tls_only_a_cookie_that_was_kept_so_counts(service: Service) {
+        let app = opened(&service).await;
+        let kept = cookie(&login(&service, &app.token("one", json!({}))).await);
+        let (name, key) = kept.split_once('=').unwrap();
+        assert_eq!(name, "__Host-custodia_shopper");
+        // Anybody on the way could have put it there, or a page at another host of the domain.
+        let other = format!("custodia_shopper={key}");
+        assert_eq!(current(&service, &app, &other).await.status, 404);
+        assert_eq!(current(&service, &app, &format!("{other}; {kept}")).await.status, 200);
+        let loud = Settings { public_url: "HTTPS://shop.example".to_owned(), ..Settings::default() };
+        let given = login(&service.with(loud).await, &app.token("two", json!({}))).await;
+        assert!(given.header("set-cookie").starts_with("__Host-"), "{given}");
     }
 
     async fn a_token_signs_in_once_also_after_a_restart_and_on_another_server(service: Service) {
@@ -308,7 +328,7 @@ on_each_engine! {
         shows(&guest, "guest");
         assert_eq!((guest.status, guest.text().as_str()), (404, "Nobody is signed in"));
         let kept = cookie(&login(&service, &app.token("one", json!({}))).await);
-        for wrong in ["custodia_shopper=", "custodia_shopper=0", &kept[..kept.len() - 1], "other=1"] {
+        for wrong in ["__Host-custodia_shopper=", "__Host-custodia_shopper=0", &kept[..kept.len() - 1], "other=1"] {
             assert_eq!(current(&service, &app, wrong).await.status, 404, "{wrong}");
         }
         // An app that there is not, of whoever asks, and one of another store.
@@ -369,8 +389,9 @@ on_each_engine! {
     async fn a_storefront_that_is_asked_too_much_keeps_no_other_from_answering(service: Service) {
         let app = opened(&service).await;
         let store = access::stores::find(&service.app().db, "acme").await.unwrap().id;
-        for _ in 0..MOST_VISITS {
-            service.app().limiter.visit(store, &*service.app().clock).unwrap();
+        for n in 0..MOST_VISITS {
+            let address = [192, 0, 2, (n % 200) as u8].into();
+            service.app().limiter.visit(store, Some(address), &*service.app().clock).unwrap();
         }
         let answer = current(&service, &app, "").await;
         assert_eq!((answer.status, answer.header("x-retry-after")), (429, "30"), "{answer}");
@@ -380,5 +401,23 @@ on_each_engine! {
         assert_eq!(there.status, 400);
         service.set_seconds(30);
         assert_eq!(current(&service, &app, "").await.status, 404);
+    }
+
+    async fn a_visitor_who_asks_too_much_leaves_the_storefront_to_the_others(service: Service) {
+        let app = opened(&service).await;
+        let from = async |address: &str| {
+            let path = format!("/customer/current.jwt?app_client_id={}", app.client_id);
+            service.ask("GET", &path).header("Host", HOST).from(address).send().await
+        };
+        for _ in 0..MOST_VISITS_OF_ONE {
+            assert_eq!(from("192.0.2.1").await.status, 404);
+        }
+        let spent = from("192.0.2.1").await;
+        assert_eq!((spent.status, spent.text().as_str()), (429, "Too many requests"), "{spent}");
+        assert_eq!((spent.header("x-retry-after"), spent.header("retry-after")), ("30", "30"));
+        assert_eq!(from("192.0.2.2").await.status, 404);
+        assert_eq!(current(&service, &app, "").await.status, 404);
+        service.set_seconds(30);
+        assert_eq!(from("192.0.2.1").await.status, 404);
     }
 }

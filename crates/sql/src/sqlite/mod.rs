@@ -5,6 +5,7 @@ mod connection;
 #[cfg(test)]
 mod faults;
 mod reader;
+mod scour;
 mod statement;
 mod writer;
 
@@ -12,7 +13,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use tokio::task::spawn_blocking;
 
-use self::{anchor::Anchor, reader::Readers, writer::Writers};
+use self::{anchor::Anchor, reader::Readers, scour::Scours, writer::Writers};
 pub(crate) use self::{
     reader::Reader,
     statement::cell,
@@ -33,6 +34,7 @@ pub(crate) struct Sqlite {
     readers: Arc<Readers>,
     writers: Writers,
     scans: Scans,
+    scours: Scours,
 }
 
 impl Sqlite {
@@ -45,6 +47,7 @@ impl Sqlite {
             readers: Arc::new(Readers::new(place, Arc::clone(&anchor))),
             writers: Writers::new(conn, anchor),
             scans: Scans::new(SCANS),
+            scours: Scours::default(),
         })
     }
 
@@ -62,6 +65,17 @@ impl Sqlite {
         self.writers.turn().await
     }
 
+    /// See [`crate::Db::scour`].
+    pub(crate) async fn scour(&self) -> Result<bool> {
+        self.scours.run(&self.writers).await
+    }
+
+    /// See [`crate::Db::rewrite`].
+    pub(crate) async fn rewrite(&self) -> Result<bool> {
+        self.writers.rewrite().await?;
+        self.scour().await
+    }
+
     pub(crate) async fn close(&self) -> Result<()> {
         self.scans.close();
         self.readers.close();
@@ -71,6 +85,11 @@ impl Sqlite {
     #[cfg(test)]
     pub(crate) fn writers(&self) -> &Writers {
         &self.writers
+    }
+
+    #[cfg(test)]
+    pub(crate) fn scours(&self) -> &Scours {
+        &self.scours
     }
 }
 

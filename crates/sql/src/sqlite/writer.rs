@@ -99,15 +99,38 @@ impl Writers {
         Ok(turn)
     }
 
+    /// Write the log back into the file, and cut it to nothing; whether no reader was in the way.
+    pub(super) async fn cut_log(&self) -> Result<bool> {
+        self.apart(Writer::cut_log).await
+    }
+
+    /// Write the whole file anew, through the log.
+    pub(super) async fn rewrite(&self) -> Result<()> {
+        let vacuum = |conn: &Connection| conn.execute_batch("VACUUM").map_err(error);
+        self.apart(move |writer| writer.patiently(PATIENCE, vacuum)).await
+    }
+
     /// Commit what is waiting, then close the connection.
     pub(super) async fn close(&self) -> Result<()> {
-        let mut writer = Arc::clone(&self.queue).lock_owned().await;
-        let close = move || {
-            writer.commit();
+        let close = |writer: &mut Writer| {
             let conn = writer.conn.take();
             conn.map_or(Ok(()), |conn| conn.close().map_err(|(_, reason)| error(reason)))
         };
-        spawn_blocking(close).await.map_err(|_| closed())?
+        self.apart(close).await
+    }
+
+    /// Commit what is waiting, then do this outside of every transaction, on a thread that may wait for the disk. Nobody
+    /// writes meanwhile.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let mut writer = Arc::clone(&self.queue).lock_owned().await;
+        let work = move || {
+            writer.commit();
+            work(&mut writer)
+        };
+        spawn_blocking(work).await.map_err(|_| closed())?
     }
 
     #[cfg(test)]
@@ -154,6 +177,32 @@ impl Writer {
         let ended = self.control("COMMIT");
         self.finish_group(ended.map_err(commit_error));
         self.anchor.cast();
+    }
+
+    fn cut_log(&mut self) -> Result<bool> {
+        // Readers whose statement is about to end are waited for.
+        let busy: Vec<(i64,)> = self.patiently(READERS, |conn| {
+            statement::fetch(conn, "PRAGMA wal_checkpoint(TRUNCATE)", &[], 1, true)
+        })?;
+        Ok(busy.first() == Some(&(0,)))
+    }
+
+    /// Run what needs the file for itself, for which `SQLite` waits here: in no transaction, and on a thread that may.
+    fn patiently<T>(
+        &mut self,
+        patience: Duration,
+        work: impl FnOnce(&Connection) -> Result<T>,
+    ) -> Result<T> {
+        self.end_transaction()?;
+        self.anchor.weigh();
+        let done = self.conn().and_then(|conn| {
+            conn.busy_timeout(patience).map_err(error)?;
+            let done = work(conn);
+            conn.busy_timeout(Duration::ZERO).map_err(error)?;
+            done
+        });
+        self.anchor.cast();
+        done
     }
 
     /// Tell the group's members how it ended, with no transaction left open.
@@ -351,6 +400,9 @@ fn closed() -> Error {
 
 /// How long a write waits for other processes, counted from when it was asked for.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long whoever cuts the log keeps writers waiting for readers.
+const READERS: Duration = Duration::from_millis(10);
 
 /// The longest pause before looking again whether another process is done.
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
