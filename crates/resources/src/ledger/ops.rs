@@ -122,8 +122,14 @@ async fn included(tx: &mut ReadTx, store: StoreId, head: &Head, leaf: u64) -> Re
     let mut places = tree::needed_for_leaf(size, leaf).map_err(not_there)?;
     places.push(Place { level: 0, number: leaf / 256 });
     places.extend(tree::edge(size));
-    let tree = Tree::new(size, rows::tiles(tx, store, &places).await?);
-    Inclusion::of(&tree, leaf).map_err(not_there)
+    Inclusion::of(&part(tx, store, size, places).await?, leaf).map_err(not_there)
+}
+
+/// A tree of this size with these tiles at hand, each of them read once.
+async fn part(tx: &mut ReadTx, store: StoreId, size: u64, mut places: Vec<Place>) -> Result<Tree> {
+    places.sort_unstable();
+    places.dedup();
+    Ok(Tree::new(size, rows::tiles(tx, store, &places).await?))
 }
 
 fn unsigned(number: i64) -> Result<u64> {
@@ -152,8 +158,7 @@ pub async fn prove_growth(db: &Db, store: StoreId, older: u64, size: u64) -> Res
         }
         places.extend(tree::edge(size));
         places.extend(tree::edge(older));
-        let tree = Tree::new(size, rows::tiles(tx, store, &places).await?);
-        Growth::of(&tree, older).map_err(not_there)
+        Growth::of(&part(tx, store, size, places).await?, older).map_err(not_there)
     })
     .await
 }
