@@ -18,6 +18,21 @@ pub const SHOPPER: Cookie = Cookie { name: "custodia_shopper", is_secret: true }
 /// What a guest allows and refuses. A page has to know it, and whoever changes it has it taken for none.
 pub const CONSENT: Cookie = Cookie { name: "custodia_consent", is_secret: false };
 
+/// Give a browser the key of the session that begins, for so many seconds, and take away the choice of the guest that
+/// its user was, where it has sent one: that is the customer's now, or nobody's.
+pub fn sign_in(
+    app: &App,
+    headers: &mut HeaderMap,
+    key: &str,
+    seconds: i64,
+    has_sent_a_choice: bool,
+) {
+    headers.append(header::SET_COOKIE, SHOPPER.write(app, key, seconds));
+    if has_sent_a_choice {
+        headers.append(header::SET_COOKIE, CONSENT.clear(app));
+    }
+}
+
 impl Cookie {
     /// What a browser sends back of it; the first, where there are several.
     #[must_use]

@@ -11,7 +11,7 @@ use axum::{
 use kernel::{Error, Scope};
 use rest::{
     App, Plain, Routes,
-    cookies::{CONSENT, SHOPPER},
+    cookies::{self, CONSENT, SHOPPER},
     storefront::Reply,
     v3::Params,
 };
@@ -84,12 +84,7 @@ async fn enter(
     let mut response = StatusCode::FOUND.into_response();
     let location = HeaderValue::from_str(token.destination.as_str()).map_err(Error::internal)?;
     response.headers_mut().insert(header::LOCATION, location);
-    let cookie = SHOPPER.write(app, &key, SESSION);
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
-    // What it had is the customer's now, or nobody's.
-    if kept.is_some() {
-        response.headers_mut().append(header::SET_COOKIE, CONSENT.clear(app));
-    }
+    cookies::sign_in(app, response.headers_mut(), &key, SESSION, kept.is_some());
     Ok(response)
 }
 

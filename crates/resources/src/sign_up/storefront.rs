@@ -4,13 +4,13 @@ use access::Visitor;
 use axum::{
     Extension,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
 use kernel::{Scope, Violations};
 use rest::{
     App, NoContent, Routes,
-    cookies::{CONSENT, SHOPPER},
+    cookies::{self, CONSENT},
     json,
     storefront::{Body, Failure, Reply},
     v3::Fields,
@@ -41,12 +41,7 @@ async fn create(
     let kept = CONSENT.read(&app, &headers);
     let key = ops::sign_up(&app, &visitor, form, kept).await?.map_err(refused)?;
     let mut response = NoContent.into_response();
-    let cookie = SHOPPER.write(&app, &key, SESSION);
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
-    // What it had is the customer's now, or nobody's.
-    if kept.is_some() {
-        response.headers_mut().append(header::SET_COOKIE, CONSENT.clear(&app));
-    }
+    cookies::sign_in(&app, response.headers_mut(), &key, SESSION, kept.is_some());
     Ok(response)
 }
 
