@@ -223,6 +223,21 @@ on_each_engine! {
         assert_eq!(service.history(1).await.len(), 1);
     }
 
+    async fn whose_session_is_another_stores_is_a_guest_here(service: Service) {
+        let app = asking(&service).await;
+        let signed_in = session(&login(&service, &app, 1, "", None).await);
+        service.open_shop("zenith", "zenith.example", 1).await;
+        let body = json!({"privacy_settings": {"ask_shopper_for_tracking_consent": true}});
+        assert_eq!(service.put("other", "/stores/zenith/v3/customers/settings", body).await.status, 200);
+        let lists = json!({"allow": [1, 2, 3], "deny": []});
+        let sent = service.ask("POST", PATH).header("Host", "zenith.example").header("Cookie", &signed_in).json(lists.clone());
+        let theirs = sent.send().await;
+        assert_eq!((theirs.status, given(&theirs).len()), (200, 1), "it is the browser's to keep");
+        assert_eq!(service.number("SELECT COUNT(*) FROM consent_declaration").await, 0);
+        let sent = service.ask("POST", PATH).header("Host", HOST).header("Cookie", &signed_in).json(lists);
+        assert_eq!((sent.send().await.status, service.history(1).await.len()), (200, 1), "here it is theirs");
+    }
+
     async fn who_signs_up_brings_along_what_they_chose(service: Service) {
         service.open_shop("acme", HOST, 1).await;
         asks(&service, SETTINGS, Some(true)).await;
