@@ -11,6 +11,7 @@ pub mod counters;
 pub mod customers;
 pub mod form_fields;
 pub mod groups;
+pub mod hooks;
 pub mod instruments;
 pub mod ledger;
 pub mod memberships;
@@ -85,6 +86,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0016_domains", include_str!("../schema/0016_domains.sql")),
     script("0017_sessions", include_str!("../schema/0017_sessions.sql")),
     script("0018_evidence", include_str!("../schema/0018_evidence.sql")),
+    script("0020_hooks", include_str!("../schema/0020_hooks.sql")),
 ];
 
 /// A script that both engines read alike.
