@@ -55,10 +55,12 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = attributes::v3::routes(routes);
     let routes = attribute_values::v3::routes(routes);
     let routes = metafields::v3::routes(routes);
+    let routes = hooks::v3::routes(routes);
     let routes = customers::v2::routes(routes);
     let routes = addresses::v2::routes(routes);
     let routes = sign_in::v2::routes(routes);
     let routes = groups::v2::routes(routes);
+    let routes = hooks::v2::routes(routes);
     let routes = stores::v2::routes(routes);
     let routes = sessions::storefront::routes(routes);
     let routes = channels::own::routes(routes);

@@ -6,3 +6,6 @@
 pub mod model;
 pub mod ops;
 pub mod rows;
+pub mod shape;
+pub mod v2;
+pub mod v3;

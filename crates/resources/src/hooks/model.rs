@@ -89,6 +89,7 @@ pub struct Said {
 pub struct Changes {
     scope: Option<EventScope>,
     destination: Option<Destination>,
+    #[expect(clippy::option_option, reason = "as `Said` has it")]
     headers: Option<Option<Headers>>,
     is_active: Option<bool>,
     events_history_enabled: Option<bool>,
@@ -481,7 +482,11 @@ impl Headers {
     /// As the database keeps them: a line each.
     #[must_use]
     pub fn to_lines(&self) -> String {
-        self.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
+        let mut lines = String::new();
+        for (name, value) in self.iter() {
+            lines.extend([name, ": ", value, "\n"]);
+        }
+        lines
     }
 
     /// What the database keeps, read back. `None` is no such lines.
@@ -526,7 +531,7 @@ impl Emails {
     /// As the database keeps them: a line each, as no address has a line feed.
     #[must_use]
     pub fn to_lines(&self) -> String {
-        self.0.iter().map(|email| format!("{email}\n")).collect()
+        self.0.iter().flat_map(|email| [email, "\n"]).collect()
     }
 
     /// What the database keeps, read back.
