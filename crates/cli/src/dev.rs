@@ -47,7 +47,8 @@ pub(crate) async fn run(shared: &Shared, options: DevOptions) -> Outcome {
         (true, port) => format!("https://localhost:{port}"),
         (false, port) => format!("http://127.0.0.1:{port}"),
     };
-    let settings = Settings { public_url: url.clone(), ..Settings::default() };
+    let webhook_allow = LOOPBACK.iter().map(|range| range.parse()).collect::<Result<_, _>>()?;
+    let settings = Settings { public_url: url.clone(), webhook_allow, ..Settings::default() };
     let app = App::new(db, seal, Arc::new(SystemClock), Arc::new(SystemChance), settings).await?;
     let listener = Listener::bind(listen, tls).map_err(|error| cannot_listen(listen, &error))?;
     welcome(&url, &credentials, certificate.as_ref(), &place);
@@ -213,6 +214,9 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+/// Where webhooks may go as well: whoever tries the server listens on this machine.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
 
 /// The demo store's hash.
 const STORE: &str = "demo";

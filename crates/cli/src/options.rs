@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use access::{Domain, Plan};
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use kernel::Network;
 
 use crate::log;
 
@@ -94,6 +95,9 @@ pub(crate) struct ServeOptions {
     /// Requests come through a proxy that adds to X-Forwarded-For where they came from: shoppers are told apart by it
     #[arg(long, env = "CUSTODIA_BEHIND_PROXY")]
     pub(crate) behind_proxy: bool,
+    /// A range of addresses to which webhooks may also go on other ports than 443, and by http; may be repeated
+    #[arg(long, env = "CUSTODIA_WEBHOOK_ALLOW", value_name = "CIDR", value_delimiter = ',')]
+    pub(crate) webhook_allow: Vec<Network>,
 }
 
 #[derive(Args)]

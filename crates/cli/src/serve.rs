@@ -32,8 +32,9 @@ pub(crate) async fn run(shared: &Shared, options: ServeOptions) -> Outcome {
     let scheme = if tls.is_some() { "https" } else { "http" };
     let public_url = options.public_url.unwrap_or_else(|| format!("{scheme}://{}", options.listen));
     let public_url = public_url.trim_end_matches('/').to_owned();
-    let ServeOptions { body_limit, behind_proxy, .. } = options;
-    let settings = Settings { public_url, body_limit, behind_proxy, ..Settings::default() };
+    let ServeOptions { body_limit, behind_proxy, webhook_allow, .. } = options;
+    let settings =
+        Settings { public_url, body_limit, behind_proxy, webhook_allow, ..Settings::default() };
     let seal = open::seal(shared, &db).await?;
     let app = App::new(db, seal, Arc::new(SystemClock), Arc::new(SystemChance), settings).await?;
     // Bound only now: whoever reaches the port is answered.

@@ -49,6 +49,8 @@ id! {
     AttributeValueId,
     /// A metafield within a store: what an app keeps beside a customer.
     MetafieldId,
+    /// A webhook within a store: numbered per store from 1, never used twice.
+    HookId,
 }
 
 /// Draws the 64-bit, time-ordered numbers of events and audit lines.

@@ -8,6 +8,7 @@ mod chance;
 mod error;
 mod id;
 mod money;
+mod network;
 mod part;
 mod scope;
 mod text;
@@ -19,10 +20,11 @@ pub use self::{
     error::{Error, Result, Violations},
     id::{
         AccountId, AddressId, AttributeId, AttributeValueId, ChannelId, CustomerId, EventIds,
-        FormFieldId, GroupId, MetafieldId, ProfileNumber, SegmentNumber, StoreId, SubscriberId,
-        WishlistId, WishlistItemId,
+        FormFieldId, GroupId, HookId, MetafieldId, ProfileNumber, SegmentNumber, StoreId,
+        SubscriberId, WishlistId, WishlistItemId,
     },
     money::Money,
+    network::{Network, NotNetwork},
     part::{Part, Stretch},
     scope::{Grants, Scope},
     text::{check_email, fold, hex},

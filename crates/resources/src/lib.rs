@@ -11,6 +11,7 @@ pub mod counters;
 pub mod customers;
 pub mod form_fields;
 pub mod groups;
+pub mod hooks;
 pub mod instruments;
 pub mod ledger;
 pub mod memberships;
@@ -55,10 +56,12 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = attributes::v3::routes(routes);
     let routes = attribute_values::v3::routes(routes);
     let routes = metafields::v3::routes(routes);
+    let routes = hooks::v3::routes(routes);
     let routes = customers::v2::routes(routes);
     let routes = addresses::v2::routes(routes);
     let routes = sign_in::v2::routes(routes);
     let routes = groups::v2::routes(routes);
+    let routes = hooks::v2::routes(routes);
     let routes = stores::v2::routes(routes);
     let routes = sessions::storefront::routes(routes);
     let routes = sign_up::storefront::routes(routes);
@@ -89,6 +92,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0017_sessions", include_str!("../schema/0017_sessions.sql")),
     script("0018_evidence", include_str!("../schema/0018_evidence.sql")),
     script("0019_erasure", include_str!("../schema/0019_erasure.sql")),
+    script("0020_hooks", include_str!("../schema/0020_hooks.sql")),
 ];
 
 /// A script that both engines read alike.

@@ -1,7 +1,7 @@
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use access::{Seal, Tokens, rate::Limiter};
-use kernel::{Chance, Clock, EventIds};
+use kernel::{Chance, Clock, EventIds, Network};
 use sql::Db;
 
 use crate::{Labour, Turns, Undone};
@@ -48,6 +48,8 @@ pub struct Settings {
     /// Whether requests come through a proxy that adds to `X-Forwarded-For` where they came from; else that header is
     /// not looked at.
     pub behind_proxy: bool,
+    /// Where webhooks may go besides https on port 443: to addresses in these ranges any port and plain http will do.
+    pub webhook_allow: Vec<Network>,
 }
 
 impl Default for Settings {
@@ -57,6 +59,7 @@ impl Default for Settings {
             body_limit: 1 << 20,
             body_patience: Duration::from_secs(30),
             behind_proxy: false,
+            webhook_allow: Vec::new(),
         }
     }
 }

@@ -49,6 +49,21 @@ on_each_engine! {
         assert_eq!(place.run(&["migrate"]), "The database is up to date.\n");
     }
 
+    fn webhooks_go_by_http_to_the_ranges_that_the_operator_allows(place: Place) {
+        let hook = |url: &str| format!(r#"{{"scope": "store/customer/*", "destination": "{url}"}}"#);
+        let local = hook("http://localhost:3000/in");
+        let asked = |options: &[&str]| {
+            let account = place.store(if options.is_empty() { "strict" } else { "open" });
+            let server = Server::start(place, options);
+            let answer = server.client(&account).ask("POST", "/v3/hooks", &local).expect("an answer");
+            server.stop();
+            answer.status
+        };
+        assert_eq!(asked(&[]), 422);
+        assert_eq!(asked(&["--webhook-allow", "10.0.0.0/8,127.0.0.0/8"]), 200);
+        failed(&mut place.custodia(&["serve", "--webhook-allow", "10.0.0.0/33"]));
+    }
+
     fn an_account_works_at_once_and_a_revoked_one_is_refused_within_a_second(place: Place) {
         let server = place.serve();
         let account = place.store("acme");

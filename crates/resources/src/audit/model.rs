@@ -1,6 +1,6 @@
 use kernel::{
-    AddressId, AttributeId, ChannelId, CustomerId, FormFieldId, GroupId, MetafieldId,
-    SegmentNumber, SubscriberId, WishlistId,
+    AccountId, AddressId, AttributeId, ChannelId, CustomerId, FormFieldId, GroupId, HookId,
+    MetafieldId, SegmentNumber, SubscriberId, WishlistId,
 };
 
 /// A change, as its audit line names it.
@@ -265,6 +265,34 @@ impl Change {
     #[must_use]
     pub fn shopper_profile_deleted(id: CustomerId) -> Self {
         Self { action: "shopper_profile.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// A webhook was made.
+    #[must_use]
+    pub fn hook_created(id: HookId) -> Self {
+        Self { action: "hook.created", subject: id.0, fields: String::new() }
+    }
+
+    /// Fields of a webhook were changed.
+    #[must_use]
+    pub fn hook_updated(id: HookId, fields: &[&'static str]) -> Self {
+        Self { action: "hook.updated", subject: id.0, fields: fields.join(" ") }
+    }
+
+    /// A webhook was deleted.
+    #[must_use]
+    pub fn hook_deleted(id: HookId) -> Self {
+        Self { action: "hook.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// Whom to tell of an account's webhooks was changed.
+    #[must_use]
+    pub fn hook_notification_updated(account: AccountId) -> Self {
+        Self {
+            action: "hook_notification.updated",
+            subject: account.0,
+            fields: "emails".to_owned(),
+        }
     }
 }
 

@@ -165,6 +165,16 @@ pub const HELD: &[Held] = &[
              ORDER BY segment_number, profile_number LIMIT $2)",
     },
     Held {
+        table: "hook",
+        delete_some: "DELETE FROM hook WHERE store_id = $1 AND hook_id IN
+            (SELECT hook_id FROM hook WHERE store_id = $1 ORDER BY hook_id LIMIT $2)",
+    },
+    Held {
+        table: "hook_notification",
+        delete_some: "DELETE FROM hook_notification WHERE store_id = $1 AND account_id IN
+            (SELECT account_id FROM hook_notification WHERE store_id = $1 ORDER BY account_id LIMIT $2)",
+    },
+    Held {
         table: "outbox",
         delete_some: "DELETE FROM outbox WHERE store_id = $1 AND event_id IN
             (SELECT event_id FROM outbox WHERE store_id = $1 ORDER BY event_id LIMIT $2)",
