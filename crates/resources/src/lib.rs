@@ -87,6 +87,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0017_sessions", include_str!("../schema/0017_sessions.sql")),
     script("0018_evidence", include_str!("../schema/0018_evidence.sql")),
     script("0020_hooks", include_str!("../schema/0020_hooks.sql")),
+    script("0021_deliveries", include_str!("../schema/0021_deliveries.sql")),
 ];
 
 /// A script that both engines read alike.

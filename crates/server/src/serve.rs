@@ -4,6 +4,7 @@ use std::{
     future::Future, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration,
 };
 
+use delivery::Worker;
 use futures_util::FutureExt as _;
 use resources::ledger::sequencer;
 use rest::{App, Peer};
@@ -51,7 +52,8 @@ impl Listener {
     }
 }
 
-/// Answer until `stop`; then accept no more, finish what is in flight, and close the database.
+/// Answer until `stop`, and deliver webhooks where there is a worker; then accept no more, finish what is in flight, and
+/// close the database.
 #[expect(
     clippy::disallowed_methods,
     reason = "server starts the tasks that live as long as the service"
@@ -59,6 +61,7 @@ impl Listener {
 pub async fn serve(
     app: App,
     listener: Listener,
+    worker: Option<Worker>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let watched = app.clone();
@@ -67,6 +70,7 @@ pub async fn serve(
     let sequencer = tokio::spawn(async move { keep_ledgers(&kept).await });
     let mut connections = JoinSet::new();
     let (stopping, stopped) = watch::channel(false);
+    let delivering = worker.map(|worker| tokio::spawn(keep_delivering(worker, stopped.clone())));
     {
         let service = crate::service(app.clone());
         let tls = listener.tls.map(TlsAcceptor::from);
@@ -95,6 +99,10 @@ pub async fn serve(
     stopping.send_replace(true);
     let _ = timeout(PATIENCE, async { while connections.join_next().await.is_some() {} }).await;
     connections.shutdown().await;
+    if let Some(mut delivering) = delivering {
+        let _ = timeout(LANDING, &mut delivering).await;
+        delivering.abort();
+    }
     watch.abort();
     sequencer.abort();
     app.db.close().await.map_err(io::Error::other)
@@ -104,6 +112,21 @@ pub async fn serve(
 async fn keep_ledgers(app: &App) {
     while AssertUnwindSafe(sequencer::keep(app)).catch_unwind().await.is_err() {
         tracing::error!("the sequencer panicked and begins anew");
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Deliver webhooks until the service stops, and then wait for what is on its way; should that ever panic, it begins anew.
+async fn keep_delivering(worker: Worker, stop: watch::Receiver<bool>) {
+    loop {
+        let mut stop = stop.clone();
+        let stopped = async move {
+            let _ = stop.wait_for(|stop| *stop).await;
+        };
+        if AssertUnwindSafe(worker.keep(stopped)).catch_unwind().await.is_ok() {
+            return;
+        }
+        tracing::error!("the delivery of webhooks panicked and begins anew");
         sleep(Duration::from_secs(1)).await;
     }
 }
@@ -143,6 +166,9 @@ async fn shake_hands(
 
 /// How long the other side may take to agree on a key.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long webhooks on their way may take once the service is to stop: longer than any of them does.
+const LANDING: Duration = Duration::from_secs(15);
 
 /// How long requests in flight may take once the service is to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
