@@ -106,6 +106,19 @@ pub async fn key_holder(
     Ok(Some(KeyHolder { account, client_id: client_id.to_owned(), secret, grants }))
 }
 
+/// What an account signs with; `None` when it was revoked, or its store is being deleted.
+pub async fn signing_secret(
+    db: &Db,
+    seal: &Seal,
+    store: StoreId,
+    account: AccountId,
+) -> Result<Option<String>> {
+    let find =
+        async |tx: &mut ReadTx| Ok::<_, Error>(rows::sealed_secret_of(tx, store, account).await?);
+    let Some((client_id, sealed)) = db.read(find).await? else { return Ok(None) };
+    seal.unseal(&client_id, &sealed).map(Some).map_err(Error::internal)
+}
+
 /// Take an account's token back, for good. Every server knows within a second.
 pub async fn revoke(db: &Db, clock: &dyn Clock, client_id: &str) -> Result<()> {
     let now = clock.now();

@@ -265,6 +265,33 @@ pub(crate) async fn sealed_secret(
     Ok(kept.map(|Sealed(account, secret, grants)| (account, secret, grants)))
 }
 
+/// The client id and the sealed secret of an account, unless that was revoked or its store is being deleted.
+pub(crate) async fn sealed_secret_of(
+    tx: &mut ReadTx,
+    store: StoreId,
+    account: AccountId,
+) -> Result<Option<(String, Vec<u8>)>> {
+    let kept: Option<SealedOf> = tx
+        .query(
+            "SELECT a.client_id, a.client_secret FROM account a
+             JOIN store s ON s.store_id = a.store_id AND s.deleted_at = 0
+             WHERE a.store_id = $1 AND a.account_id = $2 AND a.revoked_at = 0",
+        )
+        .bind(store)
+        .bind(account)
+        .fetch_optional()
+        .await?;
+    Ok(kept.map(|SealedOf(client_id, sealed)| (client_id, sealed)))
+}
+
+struct SealedOf(String, Vec<u8>);
+
+impl FromRow for SealedOf {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("client_id")?, row.get("client_secret")?))
+    }
+}
+
 /// The scopes of an account's row.
 fn grants(row: &Row<'_>) -> Result<Grants> {
     let scopes: String = row.get("scopes")?;

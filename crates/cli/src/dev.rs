@@ -8,6 +8,7 @@ use std::{
 };
 
 use access::{Credentials, Plan, Seal, accounts};
+use delivery::Profile;
 use kernel::{ChannelId, Error, Grants, SystemChance, SystemClock};
 use rest::{App, Settings};
 use server::Listener;
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use crate::{
     Outcome,
     certificates::{self, Certificate},
+    deliver,
     log::{self, Format},
     open,
     options::{DevOptions, Shared},
@@ -54,7 +56,8 @@ pub(crate) async fn run(shared: &Shared, options: DevOptions) -> Outcome {
     welcome(&url, &credentials, certificate.as_ref(), &place);
 
     let _log = log::start(shared.log, shared.log_format.unwrap_or(Format::Text));
-    Ok(server::serve(app, listener, stop).await?)
+    let worker = deliver::worker(&app, Profile::published(), None)?;
+    Ok(server::serve(app, listener, Some(worker), stop).await?)
 }
 
 /// Where the data of this run is.

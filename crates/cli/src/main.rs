@@ -4,6 +4,7 @@ mod account;
 mod certificates;
 mod consent;
 mod customer;
+mod deliver;
 mod dev;
 mod doctor;
 mod log;
@@ -44,6 +45,7 @@ async fn run(options: Options) -> Outcome {
     let shared = options.shared;
     match options.command {
         Command::Serve(options) => serve::run(&shared, options).await,
+        Command::Deliver(options) => deliver::run(&shared, options).await,
         Command::Dev(options) => dev::run(&shared, options).await,
         Command::Store(command) => store::run(&shared, command).await,
         Command::Account(command) => account::run(&shared, command).await,

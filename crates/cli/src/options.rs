@@ -3,7 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use access::{Domain, Plan};
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use delivery::Rung;
 use kernel::Network;
 
 use crate::log;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
 pub(crate) enum Command {
     /// Answer requests until told to stop
     Serve(ServeOptions),
+    /// Deliver webhooks until told to stop, beside servers or in their stead; any number of them at once
+    Deliver(DeliverOptions),
     /// Start at once with a demo store, 50 customers and a printed token
     Dev(DevOptions),
     /// Make, list and delete stores, and choose their domains and quirks
@@ -95,9 +98,41 @@ pub(crate) struct ServeOptions {
     /// Requests come through a proxy that adds to X-Forwarded-For where they came from: shoppers are told apart by it
     #[arg(long, env = "CUSTODIA_BEHIND_PROXY")]
     pub(crate) behind_proxy: bool,
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookOptions,
+    /// Leave webhooks to `custodia deliver`
+    #[arg(long, env = "CUSTODIA_NO_DELIVER")]
+    pub(crate) no_deliver: bool,
+}
+
+/// Where webhooks may go.
+#[derive(Args)]
+pub(crate) struct WebhookOptions {
     /// A range of addresses to which webhooks may also go on other ports than 443, and by http; may be repeated
     #[arg(long, env = "CUSTODIA_WEBHOOK_ALLOW", value_name = "CIDR", value_delimiter = ',')]
     pub(crate) webhook_allow: Vec<Network>,
+    /// Certificates in PEM of authorities that vouch for destinations, besides those that browsers trust
+    #[arg(long, env = "CUSTODIA_WEBHOOK_CA", value_name = "FILE")]
+    pub(crate) webhook_ca: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct DeliverOptions {
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookOptions,
+    /// For trying an app: other pauses before each new attempt, such as 1s,2s,5m. Nothing is then sent to anywhere but the
+    /// ranges of --webhook-allow
+    #[arg(long, env = "CUSTODIA_LADDER", value_delimiter = ',', value_name = "PAUSES")]
+    pub(crate) ladder: Option<Vec<Rung>>,
+    /// For trying an app: whether domains are blocked to which too little arrives; off has the same limits as --ladder
+    #[arg(long, env = "CUSTODIA_BLOCK", default_value = "on", value_name = "ON|OFF")]
+    pub(crate) block: Switch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
 }
 
 #[derive(Args)]

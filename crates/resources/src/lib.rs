@@ -93,6 +93,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0018_evidence", include_str!("../schema/0018_evidence.sql")),
     script("0019_erasure", include_str!("../schema/0019_erasure.sql")),
     script("0020_hooks", include_str!("../schema/0020_hooks.sql")),
+    script("0021_deliveries", include_str!("../schema/0021_deliveries.sql")),
 ];
 
 /// A script that both engines read alike.

@@ -32,6 +32,8 @@ pub struct Parts {
     pub turns: Turns,
     /// What is left to be done in the background.
     pub undone: Undone,
+    /// The stores in which something was changed, of which webhooks may tell.
+    pub changed: Undone,
     /// What an operator may choose.
     pub settings: Settings,
 }
@@ -89,6 +91,7 @@ impl App {
             labour: Labour::default(),
             turns: Turns::default(),
             undone: Undone::default(),
+            changed: Undone::default(),
             seal,
             db,
             clock,

@@ -2,6 +2,7 @@ use std::{
     future::Future,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use access::{Plan, Seal, accounts};
@@ -9,6 +10,7 @@ use axum::{
     body::Body,
     http::{Request, Response},
 };
+use delivery::{Guard, Post, Profile, System, Worker, roots};
 use kernel::{ChannelId, Clock as _, Grants, SeededChance, SetClock, Timestamp};
 use resources::stores::ops as stores;
 use rest::{App, Settings};
@@ -234,6 +236,25 @@ impl Service {
         for rows in all.chunks(10) {
             self.made(Value::from(rows.to_vec())).await;
         }
+    }
+
+    /// Who delivers this service's webhooks, also to this machine.
+    #[must_use]
+    pub fn worker(&self) -> Worker {
+        self.worker_with(Profile::published(), Duration::from_secs(10))
+    }
+
+    /// The same, as patient as this.
+    #[must_use]
+    pub fn worker_with(&self, profile: Profile, patience: Duration) -> Worker {
+        let allowed = vec!["127.0.0.0/8".parse().expect("a range")];
+        let post = Post::new(Guard::allowing(allowed), Arc::new(System), roots());
+        Worker::new(self.0.app.clone(), profile, post.within(patience))
+    }
+
+    /// Deliver all that can be delivered now: how many attempts that took.
+    pub async fn deliver(&self) -> usize {
+        self.worker().pass().await.expect("webhooks are delivered")
     }
 
     pub(crate) async fn pass(&self, request: Request<Body>) -> Response<server::Answer> {

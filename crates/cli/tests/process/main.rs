@@ -22,3 +22,4 @@ mod running;
 mod start;
 mod stop;
 mod sync;
+mod webhooks;

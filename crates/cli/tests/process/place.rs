@@ -138,6 +138,12 @@ impl Place {
         Account::read(hash, &printed)
     }
 
+    /// A server that leaves events where they are, to be counted.
+    #[track_caller]
+    pub(crate) fn serve_only(&self) -> Server {
+        Server::start(self, &["--no-deliver"])
+    }
+
     /// A server on this place's database, which answers.
     #[track_caller]
     pub(crate) fn serve(&self) -> Server {

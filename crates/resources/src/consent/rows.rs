@@ -213,6 +213,45 @@ pub async fn detach(tx: &mut WriteTx, store: StoreId, customers: &[CustomerId]) 
     .push(")")
     .execute()
     .await?;
+    // Whoever was taking them out of there has done so by now; what came of it goes too, and the moment at which a lane
+    // of theirs is due (it is found anew by whoever delivers).
+    tx.query(
+        "UPDATE delivery_lane SET due_at = 0 WHERE store_id = $1 AND lease = 0 AND (hook_id, subject) IN
+             (SELECT d.hook_id, d.subject FROM delivery d WHERE d.store_id = $1 AND d.event_id IN
+                 (SELECT event_id FROM consent_declaration WHERE store_id = $1 AND customer_id IN ",
+    )
+    .bind(store)
+    .push_list(customers.iter().copied())
+    .push("))")
+    .execute()
+    .await?;
+    tx.query(
+        "DELETE FROM delivery WHERE store_id = $1 AND event_id IN
+             (SELECT event_id FROM consent_declaration WHERE store_id = $1 AND customer_id IN ",
+    )
+    .bind(store)
+    .push_list(customers.iter().copied())
+    .push(")")
+    .execute()
+    .await?;
+    tx.query(
+        "DELETE FROM delivery_attempt WHERE store_id = $1 AND event_id IN
+             (SELECT event_id FROM consent_declaration WHERE store_id = $1 AND customer_id IN ",
+    )
+    .bind(store)
+    .push_list(customers.iter().copied())
+    .push(")")
+    .execute()
+    .await?;
+    tx.query(
+        "DELETE FROM event WHERE store_id = $1 AND event_id IN
+             (SELECT event_id FROM consent_declaration WHERE store_id = $1 AND customer_id IN ",
+    )
+    .bind(store)
+    .push_list(customers.iter().copied())
+    .push(")")
+    .execute()
+    .await?;
     tx.query(
         "DELETE FROM consent_declaration
          WHERE store_id = $1 AND leaf IS NOT NULL AND customer_id IN ",

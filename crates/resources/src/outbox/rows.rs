@@ -52,6 +52,16 @@ fn of_metafields<'t>(
     .push_list(customers.iter().copied())
 }
 
+/// Begin a store's outbox: whoever takes events out of it holds this row.
+pub async fn open(tx: &mut WriteTx, store: StoreId, store_hash: &str) -> Result<()> {
+    tx.query("INSERT INTO delivery_turn (store_id, store_hash, swept_at) VALUES ($1, $2, 0)")
+        .bind(store)
+        .bind(store_hash)
+        .execute()
+        .await?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,45 @@ pub const HELD: &[Held] = &[
         delete_some: "DELETE FROM counter WHERE store_id = $1 AND name IN
             (SELECT name FROM counter WHERE store_id = $1 ORDER BY name LIMIT $2)",
     },
+    // Who delivers holds one of these two, so that nobody puts rows after them into the tables further down.
+    Held {
+        table: "delivery_turn",
+        delete_some: "DELETE FROM delivery_turn WHERE store_id = $1 AND store_id IN
+            (SELECT store_id FROM delivery_turn WHERE store_id = $1 LIMIT $2)",
+    },
+    Held {
+        table: "delivery_lane",
+        delete_some:
+            "DELETE FROM delivery_lane WHERE store_id = $1 AND (hook_id, subject) IN
+            (SELECT hook_id, subject FROM delivery_lane WHERE store_id = $1 ORDER BY hook_id, subject LIMIT $2)",
+    },
+    Held {
+        table: "delivery",
+        delete_some: "DELETE FROM delivery WHERE store_id = $1 AND (event_id, hook_id) IN
+            (SELECT event_id, hook_id FROM delivery WHERE store_id = $1 ORDER BY event_id, hook_id LIMIT $2)",
+    },
+    Held {
+        table: "delivery_attempt",
+        delete_some: "DELETE FROM delivery_attempt WHERE store_id = $1 AND (event_id, hook_id, attempt) IN
+            (SELECT event_id, hook_id, attempt FROM delivery_attempt WHERE store_id = $1
+             ORDER BY event_id, hook_id, attempt LIMIT $2)",
+    },
+    Held {
+        table: "event",
+        delete_some: "DELETE FROM event WHERE store_id = $1 AND event_id IN
+            (SELECT event_id FROM event WHERE store_id = $1 ORDER BY event_id LIMIT $2)",
+    },
+    Held {
+        table: "delivery_domain",
+        delete_some: "DELETE FROM delivery_domain WHERE store_id = $1 AND domain IN
+            (SELECT domain FROM delivery_domain WHERE store_id = $1 ORDER BY domain LIMIT $2)",
+    },
+    Held {
+        table: "delivery_tally",
+        delete_some: "DELETE FROM delivery_tally WHERE store_id = $1 AND (domain, begun_at) IN
+            (SELECT domain, begun_at FROM delivery_tally WHERE store_id = $1
+             ORDER BY domain, begun_at LIMIT $2)",
+    },
     Held {
         table: "ledger",
         delete_some: "DELETE FROM ledger WHERE store_id = $1 AND store_id IN

@@ -32,6 +32,7 @@ mod odd;
 mod pages;
 mod passwords;
 mod races;
+mod receiver;
 mod refusals;
 mod robust;
 mod segments;
@@ -46,6 +47,7 @@ mod subscribers;
 mod surface;
 mod tenants;
 mod waiting;
+mod webhooks;
 mod wire;
 mod wishlists;
 

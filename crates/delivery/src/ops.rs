@@ -1,0 +1,362 @@
+//! The worker's transactions. Each is short, and none waits for the network.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use access::accounts;
+use kernel::{Chance, HookId, Result, StoreId, Timestamp, hex};
+use resources::{
+    hooks::model::{FAILURES, Hook},
+    outbox::{
+        self,
+        model::{Event, Exception},
+    },
+};
+use rest::App;
+use sql::WriteTx;
+
+use crate::{
+    letter,
+    model::{self, Fault, Occasion, Outcome, Profile, Slot, Step},
+    post::Attempt,
+    rows::{self, Parcel, Queue, Recipient, Subscriber, Waiting},
+};
+
+/// What a fan-out has done.
+#[derive(Debug, Default)]
+pub(crate) struct Fanned {
+    /// For whom there is something now.
+    pub(crate) queues: BTreeSet<Queue>,
+    /// Whether there may be more to take.
+    pub(crate) is_more: bool,
+}
+
+/// The stores whose outboxes have events.
+pub(crate) async fn stores(app: &App) -> Result<BTreeSet<StoreId>> {
+    let mut stores = BTreeSet::new();
+    let mut last = StoreId(i64::MIN);
+    while let Some(store) = app.db.read(async |tx| rows::store_with_events(tx, last).await).await? {
+        stores.insert(store);
+        last = store;
+    }
+    Ok(stores)
+}
+
+/// The webhooks for which something is due.
+pub(crate) async fn due(app: &App) -> Result<BTreeSet<Queue>> {
+    let now = app.clock.now();
+    let mut due = BTreeSet::new();
+    let mut last = Queue { store: StoreId(i64::MIN), hook: HookId(i64::MIN) };
+    while let Some((queue, due_at)) =
+        app.db.read(async |tx| rows::queue_after(tx, last).await).await?
+    {
+        if due_at <= now {
+            due.insert(queue);
+        }
+        last = queue;
+    }
+    Ok(due)
+}
+
+/// Take some events out of a store's outbox, and note who is to be told of them.
+pub(crate) async fn fan_out(app: &App, store: StoreId) -> Result<Fanned> {
+    if !app.db.read(async |tx| rows::has_events(tx, store).await).await? {
+        return Ok(Fanned::default());
+    }
+    let now = app.clock.now();
+    let hashes: Vec<String> = (0..AT_A_TIME).map(|_| draw_hash(&*app.chance)).collect();
+    app.db.write(async |tx| spread(tx, store, &hashes, now).await).await
+}
+
+async fn spread(
+    tx: &mut WriteTx,
+    store: StoreId,
+    hashes: &[String],
+    now: Timestamp,
+) -> Result<Fanned> {
+    // One at a time takes a store's events, or the later ones could come first.
+    let Some((store_hash, _)) = rows::take_turn(tx, store).await? else {
+        return Ok(Fanned { queues: BTreeSet::new(), is_more: true });
+    };
+    let events = rows::waiting(tx, store, AT_A_TIME).await?;
+    let subscribers = rows::subscribers(tx, store).await?;
+    let mut lanes = BTreeMap::new();
+    for (event, hash) in events.iter().zip(hashes) {
+        let wanted: Vec<HookId> = who_wants(event, &subscribers).collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let at = event.created_at;
+        let body = letter::body((store, &store_hash), hash, at, &event.scope, &event.data);
+        // Two processes may have drawn one number; the first to come had it in the outbox, and has it here.
+        let mut event_id = event.event_id;
+        while !rows::insert_event(tx, store, (event_id, hash), event, &body).await? {
+            event_id += 1;
+        }
+        // In the order in which things happened, also where another machine's clock is ahead.
+        let due_at = at.min(now);
+        for hook in wanted {
+            rows::insert_delivery(tx, store, (event_id, hook), event.subject, due_at).await?;
+            lanes.entry((hook, event.subject)).or_insert(due_at);
+        }
+    }
+    for (lane, due_at) in &lanes {
+        rows::open_lane(tx, store, *lane, *due_at).await?;
+    }
+    rows::take_out(tx, store, &events).await?;
+    let queues = lanes.keys().map(|(hook, _)| Queue { store, hook: *hook }).collect();
+    Ok(Fanned { queues, is_more: i64::try_from(events.len()).is_ok_and(|it| it == AT_A_TIME) })
+}
+
+/// The webhooks that are to be told of an event. What is wrong with one is told to its own account's only.
+fn who_wants<'s>(
+    event: &'s Waiting,
+    subscribers: &'s [Subscriber],
+) -> impl Iterator<Item = HookId> + 's {
+    let of_failures = event.scope == FAILURES;
+    let failing = subscribers.iter().find(|it| of_failures && it.hook.0 == event.subject);
+    let wants = move |it: &&Subscriber| match failing {
+        Some(failing) => it.scope.hears_of_failures() && it.account == failing.account,
+        None => !of_failures && it.scope.covers(&event.scope),
+    };
+    subscribers.iter().filter(|it| it.is_active).filter(wants).map(|it| it.hook)
+}
+
+/// A webhook to which something may be sent.
+pub(crate) struct Addressee {
+    pub(crate) queue: Queue,
+    pub(crate) recipient: Recipient,
+    /// What its account signs with.
+    pub(crate) secret: String,
+}
+
+impl Addressee {
+    pub(crate) fn hook(&self) -> &Hook {
+        &self.recipient.hook
+    }
+
+    pub(crate) fn domain(&self) -> &str {
+        self.recipient.hook.destination.domain()
+    }
+}
+
+/// The webhook, with what signs for it; `None` where nothing is to be sent to it any more: it is gone or inactive, or its
+/// account was revoked, or its store is being deleted.
+pub(crate) async fn addressee(app: &App, queue: Queue) -> Result<Option<Addressee>> {
+    let found = app.db.read(async |tx| rows::recipient(tx, queue).await).await?;
+    let Some(recipient) = found.filter(|it| it.hook.is_active) else { return Ok(None) };
+    let account = recipient.hook.account;
+    let secret = accounts::signing_secret(&app.db, &app.seal, queue.store, account).await?;
+    Ok(secret.map(|secret| Addressee { queue, recipient, secret }))
+}
+
+/// Drop some of what waits for a webhook to which nothing is to be sent any more. Whether there may be more.
+pub(crate) async fn discard(app: &App, queue: Queue) -> Result<bool> {
+    let account = app.db.read(async |tx| rows::recipient(tx, queue).await).await?;
+    let is_revoked = match account {
+        None => true,
+        Some(it) => accounts::signing_secret(&app.db, &app.seal, queue.store, it.hook.account)
+            .await?
+            .is_none(),
+    };
+    app.db
+        .write(async |tx| {
+            // Somebody may have made it active again; what happens from then on is not dropped.
+            if !is_revoked && rows::is_active(tx, queue).await? {
+                return Ok(false);
+            }
+            Ok(rows::discard(tx, queue, AT_A_TIME).await? > 0)
+        })
+        .await
+}
+
+/// Lease up to so many of a webhook's lanes, with the delivery that is first in each.
+pub(crate) async fn lease(app: &App, queue: Queue, limit: i64) -> Result<Vec<Parcel>> {
+    let now = app.clock.now();
+    let lease = (app.event_ids.next(now), now.plus_seconds(LEASE));
+    app.db
+        .write(async |tx| {
+            let mut parcels = Vec::new();
+            for subject in rows::lease(tx, queue, lease, now, limit).await? {
+                match rows::first(tx, queue, subject, lease.0, now).await? {
+                    Some(parcel) => parcels.push(parcel),
+                    // What was first in it went with its customer.
+                    None => rows::give_back(tx, queue, subject).await?,
+                }
+            }
+            Ok(parcels)
+        })
+        .await
+}
+
+/// Keep what came of an attempt, together with what follows from it. Whether the account is to be told of something.
+pub(crate) async fn record(
+    app: &App,
+    profile: &Profile,
+    to: &Addressee,
+    parcel: &Parcel,
+    attempt: &Attempt,
+) -> Result<bool> {
+    let now = app.clock.now();
+    let queue = to.queue;
+    let occasion = Occasion::Attempted { failures: parcel.failures, outcome: attempt.outcome };
+    let step = model::next(profile, occasion, now);
+    let event_id = app.event_ids.next(now);
+    let took = i64::try_from(attempt.took.as_micros()).unwrap_or(i64::MAX);
+    app.db
+        .write(async |tx| {
+            if !rows::hold_lane(tx, queue, parcel).await? {
+                return Ok(false);
+            }
+            if attempt.outcome != Outcome::Failed(Fault::OutsideTrial) {
+                let kept = (attempt.outcome, attempt.answer.as_str(), took);
+                rows::insert_attempt(tx, queue, parcel, now, kept).await?;
+            }
+            let told = follow(tx, profile, to, parcel, (step, event_id), now).await?;
+            rows::give_back(tx, queue, parcel.subject).await?;
+            Ok(told)
+        })
+        .await
+}
+
+/// Do what follows from an attempt, but for its lane. Whether the account is to be told of something.
+async fn follow(
+    tx: &mut WriteTx,
+    profile: &Profile,
+    to: &Addressee,
+    parcel: &Parcel,
+    (step, event_id): (Step, i64),
+    now: Timestamp,
+) -> Result<bool> {
+    let queue = to.queue;
+    // That a failure cannot be told is not told.
+    let hears_itself = to.hook().scope.hears_of_failures();
+    let exception = match step {
+        Step::RetryAt(at) => {
+            rows::put_off(tx, queue, parcel, at, parcel.failures + 1).await?;
+            let told_at = to.recipient.told_at;
+            let is_news = model::next(profile, Occasion::Failing { told_at }, now) == Step::Tell;
+            let is_told = !hears_itself && is_news;
+            if !is_told || !rows::tell(tx, queue.store, to.domain(), now, told_at).await? {
+                return Ok(false);
+            }
+            Exception::WillRetry
+        }
+        Step::Deactivate => {
+            rows::delete_delivery(tx, queue, parcel).await?;
+            if !rows::deactivate(tx, queue, now).await? || hears_itself {
+                return Ok(false);
+            }
+            Exception::GivenUp
+        }
+        Step::WaitUntil(at) => {
+            rows::put_off(tx, queue, parcel, at, parcel.failures).await?;
+            return Ok(false);
+        }
+        Step::Done => {
+            rows::delete_delivery(tx, queue, parcel).await?;
+            // To the hour is enough to know what nothing reaches for months.
+            if now.0 - to.hook().delivered_at.0 >= 3600 * Timestamp::SECOND {
+                rows::arrived(tx, queue, now).await?;
+            }
+            return Ok(false);
+        }
+        // Nothing of the kind follows from an attempt; if it did, the event would stay.
+        Step::Rest | Step::Send | Step::BlockUntil(_) | Step::Tell => return Ok(false),
+    };
+    let event = Event::DeliveryFailed(queue.hook, exception);
+    outbox::rows::publish(tx, queue.store, event_id, event, now).await?;
+    Ok(true)
+}
+
+/// Add to what was counted of a domain, and block it if too little arrives there. Whether it is blocked now.
+pub(crate) async fn count(
+    app: &App,
+    profile: &Profile,
+    (store, domain): (StoreId, &str),
+    (attempts, failures): (i64, i64),
+) -> Result<bool> {
+    let now = app.clock.now();
+    let slot = Slot { begun_at: Slot::of(now), attempts, failures };
+    let event_ids = app.event_ids.several(now, TOLD_AT_ONCE);
+    app.db
+        .write(async |tx| {
+            if !rows::hold_store(tx, store).await? {
+                return Ok(false);
+            }
+            rows::count(tx, store, domain, slot).await?;
+            let slots = rows::counted(tx, store, domain, Slot::oldest(now)).await?;
+            let blocked_until = rows::blocked_until(tx, store, domain).await?;
+            let occasion = Occasion::Counted { slots: &slots, blocked_until };
+            let Step::BlockUntil(until) = model::next(profile, occasion, now) else {
+                return Ok(false);
+            };
+            rows::block(tx, store, domain, until).await?;
+            let most = i64::try_from(TOLD_AT_ONCE).unwrap_or(i64::MAX);
+            let hooks = rows::hooks_at(tx, store, domain, most).await?;
+            let failing = hooks.iter().filter(|it| !it.scope.hears_of_failures());
+            for (it, event_id) in failing.zip(&event_ids) {
+                let event = Event::DeliveryFailed(it.hook, Exception::Blocked);
+                outbox::rows::publish(tx, store, *event_id, event, now).await?;
+            }
+            Ok(true)
+        })
+        .await
+}
+
+/// Once an hour: make inactive what nothing reaches, and forget what is old.
+pub(crate) async fn sweep(app: &App, profile: &Profile, store: StoreId) -> Result<()> {
+    let now = app.clock.now();
+    let is_soon = |swept_at: Timestamp| now.0 - swept_at.0 < 3600 * Timestamp::SECOND;
+    let swept_at = app.db.read(async |tx| rows::swept_at(tx, store).await).await?;
+    if swept_at.is_none_or(is_soon) {
+        return Ok(());
+    }
+    let is_swept = app
+        .db
+        .write(async |tx| {
+            let turn = rows::take_turn(tx, store).await?;
+            if turn.is_none_or(|(_, swept_at)| is_soon(swept_at)) {
+                return Ok(false);
+            }
+            rows::swept(tx, store, now).await?;
+            for (hook, since) in rows::arrivals(tx, store).await? {
+                if model::next(profile, Occasion::Silent { since }, now) == Step::Deactivate {
+                    rows::deactivate(tx, Queue { store, hook }, now).await?;
+                }
+            }
+            Ok::<_, kernel::Error>(true)
+        })
+        .await?;
+    if is_swept { forget(app, store, Timestamp(now.0 - KEPT)).await } else { Ok(()) }
+}
+
+/// Forget a store's events from before then, some at a time.
+async fn forget(app: &App, store: StoreId, before: Timestamp) -> Result<()> {
+    loop {
+        let forget = async |tx: &mut WriteTx| {
+            Ok::<_, kernel::Error>(rows::forget(tx, store, before, AT_A_TIME).await?)
+        };
+        if app.db.write(forget).await? == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// An event's name: 40 hexadecimal digits.
+fn draw_hash(chance: &dyn Chance) -> String {
+    let mut bytes = [0; 20];
+    chance.fill(&mut bytes);
+    hex(&bytes)
+}
+
+/// How many rows one transaction moves. It keeps other writers waiting no longer than a page is read.
+const AT_A_TIME: i64 = 200;
+
+/// How long a lease holds, in seconds: an attempt and what is written of it take less by far.
+const LEASE: i64 = 20;
+
+/// Of how many webhooks at a blocked domain their accounts are told.
+const TOLD_AT_ONCE: usize = 16;
+
+/// How long events are kept that everybody was told of: a week.
+const KEPT: i64 = 7 * 86_400 * Timestamp::SECOND;

@@ -1,0 +1,859 @@
+use std::collections::BTreeSet;
+
+use kernel::{AccountId, HookId, StoreId, Timestamp};
+use resources::hooks::model::{EventScope, Hook};
+use sql::{FromRow, Query, ReadTx, Reads, Result, Row, WriteTx, Writes};
+
+use crate::model::{Outcome, Slot};
+
+/// The webhook of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Queue {
+    pub(crate) store: StoreId,
+    pub(crate) hook: HookId,
+}
+
+/// An event that waits in the outbox.
+pub(crate) struct Waiting {
+    pub(crate) event_id: i64,
+    pub(crate) scope: String,
+    pub(crate) subject: i64,
+    pub(crate) data: String,
+    pub(crate) created_at: Timestamp,
+}
+
+/// Who may want an event.
+pub(crate) struct Subscriber {
+    pub(crate) hook: HookId,
+    pub(crate) account: AccountId,
+    pub(crate) scope: EventScope,
+    pub(crate) is_active: bool,
+}
+
+/// A webhook that is delivered to, and how its domain stands.
+#[derive(Clone)]
+pub(crate) struct Recipient {
+    pub(crate) hook: Hook,
+    pub(crate) blocked_until: Timestamp,
+    pub(crate) told_at: Timestamp,
+}
+
+/// A delivery whose lane was leased.
+#[derive(Clone, Debug)]
+pub(crate) struct Parcel {
+    pub(crate) subject: i64,
+    pub(crate) lease: i64,
+    pub(crate) event_id: i64,
+    pub(crate) failures: i64,
+    pub(crate) hash: String,
+    pub(crate) body: String,
+}
+
+/// The first store after this one whose outbox has events. Over all stores.
+pub(crate) async fn store_with_events(tx: &mut ReadTx, after: StoreId) -> Result<Option<StoreId>> {
+    let found: Option<(StoreId,)> = stores_with_events(tx, after).fetch_optional().await?;
+    Ok(found.map(|(store,)| store))
+}
+
+fn stores_with_events(tx: &mut ReadTx, after: StoreId) -> Query<'_, Reads> {
+    tx.query("SELECT store_id FROM outbox WHERE store_id > $1 ORDER BY store_id LIMIT 1")
+        .bind(after)
+}
+
+/// The first webhook after this one for which something waits, and when the first of it is due. Over all stores.
+pub(crate) async fn queue_after(
+    tx: &mut ReadTx,
+    after: Queue,
+) -> Result<Option<(Queue, Timestamp)>> {
+    let found: Option<Due> = queues(tx, after).fetch_optional().await?;
+    Ok(found.map(|Due(queue, due_at)| (queue, due_at)))
+}
+
+fn queues(tx: &mut ReadTx, after: Queue) -> Query<'_, Reads> {
+    tx.query(
+        "SELECT store_id, hook_id, due_at FROM delivery_lane WHERE (store_id, hook_id) > ($1, $2)
+         ORDER BY store_id, hook_id, due_at LIMIT 1",
+    )
+    .bind(after.store)
+    .bind(after.hook)
+}
+
+/// Whether the outbox of a store has events.
+pub(crate) async fn has_events(tx: &mut ReadTx, store: StoreId) -> Result<bool> {
+    let found: Option<(i64,)> = tx
+        .query("SELECT event_id FROM outbox WHERE store_id = $1 ORDER BY event_id LIMIT 1")
+        .bind(store)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Take a store's turn until the transaction ends: its hash, and when it was last swept. `None` where another has it, or
+/// the store is being deleted.
+pub(crate) async fn take_turn(
+    tx: &mut WriteTx,
+    store: StoreId,
+) -> Result<Option<(String, Timestamp)>> {
+    let skip_locked = tx.skip_locked();
+    let turn: Option<Turn> = tx
+        .query("SELECT store_hash, swept_at FROM delivery_turn WHERE store_id = $1")
+        .push(skip_locked)
+        .bind(store)
+        .fetch_optional()
+        .await?;
+    Ok(turn.map(|Turn(hash, swept_at)| (hash, swept_at)))
+}
+
+/// Whether a store is there; it stays so until the transaction ends.
+pub(crate) async fn hold_store(tx: &mut WriteTx, store: StoreId) -> Result<bool> {
+    let for_share = tx.for_share();
+    let found: Option<(i64,)> = tx
+        .query("SELECT store_id FROM delivery_turn WHERE store_id = $1")
+        .push(for_share)
+        .bind(store)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
+}
+
+/// When a store was last swept; `None` where there is no such store.
+pub(crate) async fn swept_at(tx: &mut ReadTx, store: StoreId) -> Result<Option<Timestamp>> {
+    let found: Option<(Timestamp,)> = tx
+        .query("SELECT swept_at FROM delivery_turn WHERE store_id = $1")
+        .bind(store)
+        .fetch_optional()
+        .await?;
+    Ok(found.map(|(at,)| at))
+}
+
+/// A store was swept. The caller has its turn.
+pub(crate) async fn swept(tx: &mut WriteTx, store: StoreId, now: Timestamp) -> Result<()> {
+    tx.query("UPDATE delivery_turn SET swept_at = $2 WHERE store_id = $1")
+        .bind(store)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// The first events in a store's outbox, held until the transaction ends. What somebody else holds is on its way out,
+/// with the customer whom it tells of.
+pub(crate) async fn waiting(tx: &mut WriteTx, store: StoreId, limit: i64) -> Result<Vec<Waiting>> {
+    let skip_locked = tx.skip_locked();
+    tx.query(
+        "SELECT event_id, scope, subject, data, created_at FROM outbox WHERE store_id = $1
+         ORDER BY event_id LIMIT $2",
+    )
+    .push(skip_locked)
+    .bind(store)
+    .bind(limit)
+    .fetch_all()
+    .await
+}
+
+/// Every webhook of a store. An event that is committed was seen before them, so none is missing that was there when it
+/// happened.
+pub(crate) async fn subscribers(tx: &mut ReadTx, store: StoreId) -> Result<Vec<Subscriber>> {
+    tx.query(
+        "SELECT hook_id, account_id, scope, is_active FROM hook WHERE store_id = $1 ORDER BY hook_id",
+    )
+    .bind(store)
+    .fetch_all()
+    .await
+}
+
+/// Take events out of the outbox.
+pub(crate) async fn take_out(tx: &mut WriteTx, store: StoreId, events: &[Waiting]) -> Result<()> {
+    for some in events.chunks(sql::LIST_CAP) {
+        tx.query("DELETE FROM outbox WHERE store_id = $1 AND event_id IN ")
+            .bind(store)
+            .push_list(some.iter().map(|event| event.event_id))
+            .execute()
+            .await?;
+    }
+    Ok(())
+}
+
+/// Keep an event under this number, with its name and its body. `false` where another has the number.
+pub(crate) async fn insert_event(
+    tx: &mut WriteTx,
+    store: StoreId,
+    (event_id, hash): (i64, &str),
+    event: &Waiting,
+    body: &str,
+) -> Result<bool> {
+    let kept = tx
+        .query(
+            "INSERT INTO event (store_id, event_id, hash, scope, subject, body, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (store_id, event_id) DO NOTHING",
+        )
+        .bind(store)
+        .bind(event_id)
+        .bind(hash)
+        .bind(event.scope.as_str())
+        .bind(event.subject)
+        .bind(body)
+        .bind(event.created_at)
+        .execute()
+        .await?;
+    Ok(kept == 1)
+}
+
+/// A webhook is to be told of an event.
+pub(crate) async fn insert_delivery(
+    tx: &mut WriteTx,
+    store: StoreId,
+    (event_id, hook): (i64, HookId),
+    subject: i64,
+    due_at: Timestamp,
+) -> Result<()> {
+    tx.query(
+        "INSERT INTO delivery (store_id, event_id, hook_id, subject, due_at, failures)
+         VALUES ($1, $2, $3, $4, $5, 0)",
+    )
+    .bind(store)
+    .bind(event_id)
+    .bind(hook)
+    .bind(subject)
+    .bind(due_at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Something is due in a lane. One that is leased stays with whoever has it, who will find what has come.
+pub(crate) async fn open_lane(
+    tx: &mut WriteTx,
+    store: StoreId,
+    (hook, subject): (HookId, i64),
+    due_at: Timestamp,
+) -> Result<()> {
+    tx.query(
+        "INSERT INTO delivery_lane (store_id, hook_id, subject, due_at, lease) VALUES ($1, $2, $3, $4, 0)
+         ON CONFLICT (store_id, hook_id, subject) DO UPDATE SET due_at = CASE
+             WHEN delivery_lane.lease = 0 AND excluded.due_at < delivery_lane.due_at THEN excluded.due_at
+             ELSE delivery_lane.due_at END",
+    )
+    .bind(store)
+    .bind(hook)
+    .bind(subject)
+    .bind(due_at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// A webhook, and how its domain stands.
+pub(crate) async fn recipient(tx: &mut ReadTx, queue: Queue) -> Result<Option<Recipient>> {
+    tx.query(
+        "SELECT h.hook_id, h.account_id, h.scope, h.destination, h.domain, h.headers, h.is_active, h.is_deactivated,
+                h.events_history_enabled, h.created_at, h.updated_at, h.delivered_at,
+                COALESCE(d.blocked_until, 0) AS blocked_until, COALESCE(d.told_at, 0) AS told_at
+         FROM hook h LEFT JOIN delivery_domain d ON d.store_id = h.store_id AND d.domain = h.domain
+         WHERE h.store_id = $1 AND h.hook_id = $2",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .fetch_optional()
+    .await
+}
+
+/// Whether a webhook is active; it stays as it is until the transaction ends.
+pub(crate) async fn is_active(tx: &mut WriteTx, queue: Queue) -> Result<bool> {
+    let for_share = tx.for_share();
+    let found: Option<(bool,)> = tx
+        .query("SELECT is_active FROM hook WHERE store_id = $1 AND hook_id = $2")
+        .push(for_share)
+        .bind(queue.store)
+        .bind(queue.hook)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some_and(|(is_active,)| is_active))
+}
+
+/// Lease some of a webhook's lanes that are due, the oldest first: their subjects. The condition is repeated outside:
+/// what the inner query saw may have changed by the time that its row is held. It is materialized: PostgreSQL runs a
+/// sub-select in `IN` again for each row if it likes, passing over what it locked before, and takes more than the limit. The
+/// plus keeps SQLite from looking through all that is due for what the list has.
+pub(crate) async fn lease(
+    tx: &mut WriteTx,
+    queue: Queue,
+    (lease, until): (i64, Timestamp),
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<i64>> {
+    let leased: Vec<(i64,)> = leasing(tx, queue, (lease, until), now, limit).fetch_all().await?;
+    Ok(leased.into_iter().map(|(subject,)| subject).collect())
+}
+
+fn leasing(
+    tx: &mut WriteTx,
+    queue: Queue,
+    (lease, until): (i64, Timestamp),
+    now: Timestamp,
+    limit: i64,
+) -> Query<'_, Writes> {
+    let skip_locked = tx.skip_locked();
+    tx.query(
+        "WITH due AS MATERIALIZED
+             (SELECT store_id, subject FROM delivery_lane WHERE store_id = $1 AND hook_id = $2 AND due_at <= $3
+              ORDER BY due_at LIMIT $6",
+    )
+    .push(skip_locked)
+    .push(
+        ") UPDATE delivery_lane SET lease = $4, due_at = $5
+         WHERE store_id = $1 AND hook_id = $2 AND +due_at <= $3
+             AND subject IN (SELECT subject FROM due WHERE store_id = $1)
+         RETURNING subject",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .bind(now)
+    .bind(lease)
+    .bind(until)
+    .bind(limit)
+}
+
+/// The delivery that is first in a lane that was leased, if it is due.
+pub(crate) async fn first(
+    tx: &mut ReadTx,
+    queue: Queue,
+    subject: i64,
+    lease: i64,
+    now: Timestamp,
+) -> Result<Option<Parcel>> {
+    let first: Option<First> = firsts(tx, queue, subject, now).fetch_optional().await?;
+    Ok(first.map(|First { event_id, failures, hash, body }| Parcel {
+        subject,
+        lease,
+        event_id,
+        failures,
+        hash,
+        body,
+    }))
+}
+
+fn firsts(tx: &mut ReadTx, queue: Queue, subject: i64, now: Timestamp) -> Query<'_, Reads> {
+    tx.query(
+        "SELECT d.event_id, d.failures, e.hash, e.body
+         FROM delivery d JOIN event e ON e.store_id = d.store_id AND e.event_id = d.event_id
+         WHERE d.store_id = $1 AND d.hook_id = $2 AND d.subject = $3 AND d.due_at <= $4
+         ORDER BY d.due_at, d.event_id LIMIT 1",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .bind(subject)
+    .bind(now)
+}
+
+/// Hold a lane until the transaction ends, if it is still leased so: `false` where the lease ran out and another has it,
+/// or the lane is gone.
+pub(crate) async fn hold_lane(tx: &mut WriteTx, queue: Queue, parcel: &Parcel) -> Result<bool> {
+    let for_update = tx.for_update();
+    let held: Option<(i64,)> = tx
+        .query(
+            "SELECT lease FROM delivery_lane
+             WHERE store_id = $1 AND hook_id = $2 AND subject = $3 AND lease = $4",
+        )
+        .push(for_update)
+        .bind(queue.store)
+        .bind(queue.hook)
+        .bind(parcel.subject)
+        .bind(parcel.lease)
+        .fetch_optional()
+        .await?;
+    Ok(held.is_some())
+}
+
+/// Give a lane that is held back: it is due when what is first in it is, and gone where nothing is.
+pub(crate) async fn give_back(tx: &mut WriteTx, queue: Queue, subject: i64) -> Result<()> {
+    let next: Option<(Timestamp,)> = tx
+        .query(
+            "SELECT due_at FROM delivery WHERE store_id = $1 AND hook_id = $2 AND subject = $3
+             ORDER BY due_at, event_id LIMIT 1",
+        )
+        .bind(queue.store)
+        .bind(queue.hook)
+        .bind(subject)
+        .fetch_optional()
+        .await?;
+    let Some((due_at,)) = next else {
+        tx.query("DELETE FROM delivery_lane WHERE store_id = $1 AND hook_id = $2 AND subject = $3")
+            .bind(queue.store)
+            .bind(queue.hook)
+            .bind(subject)
+            .execute()
+            .await?;
+        return Ok(());
+    };
+    tx.query(
+        "UPDATE delivery_lane SET lease = 0, due_at = $4
+         WHERE store_id = $1 AND hook_id = $2 AND subject = $3",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .bind(subject)
+    .bind(due_at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Keep what came of an attempt. The caller holds the lane.
+pub(crate) async fn insert_attempt(
+    tx: &mut WriteTx,
+    queue: Queue,
+    parcel: &Parcel,
+    at: Timestamp,
+    (outcome, answer, took): (Outcome, &str, i64),
+) -> Result<()> {
+    let (status, fault) = match outcome {
+        Outcome::Answered(status) => (i64::from(status), ""),
+        Outcome::Failed(fault) => (0, fault.name()),
+    };
+    tx.query(
+        "INSERT INTO delivery_attempt (store_id, event_id, hook_id, attempt, at, took, status, fault, answer)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(queue.store)
+    .bind(parcel.event_id)
+    .bind(queue.hook)
+    .bind(parcel.failures + 1)
+    .bind(at)
+    .bind(took)
+    .bind(status)
+    .bind(fault)
+    .bind(answer)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Nothing more is to be done for a delivery. The caller holds its lane.
+pub(crate) async fn delete_delivery(tx: &mut WriteTx, queue: Queue, parcel: &Parcel) -> Result<()> {
+    tx.query("DELETE FROM delivery WHERE store_id = $1 AND event_id = $2 AND hook_id = $3")
+        .bind(queue.store)
+        .bind(parcel.event_id)
+        .bind(queue.hook)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// A delivery waits until then, after so many failures. The caller holds its lane.
+pub(crate) async fn put_off(
+    tx: &mut WriteTx,
+    queue: Queue,
+    parcel: &Parcel,
+    due_at: Timestamp,
+    failures: i64,
+) -> Result<()> {
+    tx.query(
+        "UPDATE delivery SET due_at = $4, failures = $5
+         WHERE store_id = $1 AND event_id = $2 AND hook_id = $3",
+    )
+    .bind(queue.store)
+    .bind(parcel.event_id)
+    .bind(queue.hook)
+    .bind(due_at)
+    .bind(failures)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Something has arrived at a webhook.
+pub(crate) async fn arrived(tx: &mut WriteTx, queue: Queue, at: Timestamp) -> Result<()> {
+    tx.query(
+        "UPDATE hook SET delivered_at = $3 WHERE store_id = $1 AND hook_id = $2 AND delivered_at < $3",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .bind(at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Make a webhook inactive. Whether it was active.
+pub(crate) async fn deactivate(tx: &mut WriteTx, queue: Queue, at: Timestamp) -> Result<bool> {
+    let made = tx
+        .query(
+            "UPDATE hook SET is_active = FALSE, is_deactivated = TRUE, updated_at = $3
+             WHERE store_id = $1 AND hook_id = $2 AND is_active = TRUE",
+        )
+        .bind(queue.store)
+        .bind(queue.hook)
+        .bind(at)
+        .execute()
+        .await?;
+    Ok(made == 1)
+}
+
+/// Somebody is told now that a domain fails. `false` where somebody was, after this moment.
+pub(crate) async fn tell(
+    tx: &mut WriteTx,
+    store: StoreId,
+    domain: &str,
+    now: Timestamp,
+    unless_after: Timestamp,
+) -> Result<bool> {
+    let told: Option<(Timestamp,)> = tx
+        .query(
+            "INSERT INTO delivery_domain (store_id, domain, blocked_until, told_at) VALUES ($1, $2, 0, $3)
+             ON CONFLICT (store_id, domain) DO UPDATE SET told_at = excluded.told_at
+                 WHERE delivery_domain.told_at <= $4
+             RETURNING told_at",
+        )
+        .bind(store)
+        .bind(domain)
+        .bind(now)
+        .bind(unless_after)
+        .fetch_optional()
+        .await?;
+    Ok(told.is_some())
+}
+
+/// Count attempts at a domain.
+pub(crate) async fn count(
+    tx: &mut WriteTx,
+    store: StoreId,
+    domain: &str,
+    slot: Slot,
+) -> Result<()> {
+    tx.query(
+        "INSERT INTO delivery_tally (store_id, domain, begun_at, attempts, failures) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (store_id, domain, begun_at) DO UPDATE SET
+             attempts = delivery_tally.attempts + excluded.attempts,
+             failures = delivery_tally.failures + excluded.failures",
+    )
+    .bind(store)
+    .bind(domain)
+    .bind(slot.begun_at)
+    .bind(slot.attempts)
+    .bind(slot.failures)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// What was counted of a domain since then; what is older goes.
+pub(crate) async fn counted(
+    tx: &mut WriteTx,
+    store: StoreId,
+    domain: &str,
+    since: Timestamp,
+) -> Result<Vec<Slot>> {
+    tx.query("DELETE FROM delivery_tally WHERE store_id = $1 AND domain = $2 AND begun_at <= $3")
+        .bind(store)
+        .bind(domain)
+        .bind(since)
+        .execute()
+        .await?;
+    tx.query(
+        "SELECT begun_at, attempts, failures FROM delivery_tally WHERE store_id = $1 AND domain = $2
+         ORDER BY begun_at",
+    )
+    .bind(store)
+    .bind(domain)
+    .fetch_all()
+    .await
+}
+
+/// Until when a domain is blocked; held until the transaction ends, where it ever was.
+pub(crate) async fn blocked_until(
+    tx: &mut WriteTx,
+    store: StoreId,
+    domain: &str,
+) -> Result<Timestamp> {
+    let for_update = tx.for_update();
+    let found: Option<(Timestamp,)> = tx
+        .query("SELECT blocked_until FROM delivery_domain WHERE store_id = $1 AND domain = $2")
+        .push(for_update)
+        .bind(store)
+        .bind(domain)
+        .fetch_optional()
+        .await?;
+    Ok(found.map_or(Timestamp(0), |(until,)| until))
+}
+
+/// Block a domain until then.
+pub(crate) async fn block(
+    tx: &mut WriteTx,
+    store: StoreId,
+    domain: &str,
+    until: Timestamp,
+) -> Result<()> {
+    tx.query(
+        "INSERT INTO delivery_domain (store_id, domain, blocked_until, told_at) VALUES ($1, $2, $3, 0)
+         ON CONFLICT (store_id, domain) DO UPDATE SET blocked_until = excluded.blocked_until",
+    )
+    .bind(store)
+    .bind(domain)
+    .bind(until)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// The active webhooks at a domain; a handful where there are more.
+pub(crate) async fn hooks_at(
+    tx: &mut ReadTx,
+    store: StoreId,
+    domain: &str,
+    limit: i64,
+) -> Result<Vec<Subscriber>> {
+    tx.query(
+        "SELECT hook_id, account_id, scope, is_active FROM hook
+         WHERE store_id = $1 AND domain = $2 AND is_active = TRUE ORDER BY hook_id LIMIT $3",
+    )
+    .bind(store)
+    .bind(domain)
+    .bind(limit)
+    .fetch_all()
+    .await
+}
+
+/// When something last arrived at each active webhook of a store; they are held until the transaction ends.
+pub(crate) async fn arrivals(tx: &mut WriteTx, store: StoreId) -> Result<Vec<(HookId, Timestamp)>> {
+    let for_update = tx.for_update();
+    let arrivals: Vec<Arrival> = tx
+        .query(
+            "SELECT hook_id, delivered_at FROM hook WHERE store_id = $1 AND is_active = TRUE
+             ORDER BY hook_id",
+        )
+        .push(for_update)
+        .bind(store)
+        .fetch_all()
+        .await?;
+    Ok(arrivals.into_iter().map(|Arrival(hook, at)| (hook, at)).collect())
+}
+
+/// Drop some of what waits for a webhook that wants nothing any more: first the deliveries, then the lanes, by which the
+/// rest would be found again. How many rows went.
+pub(crate) async fn discard(tx: &mut WriteTx, queue: Queue, limit: i64) -> Result<u64> {
+    let skip_locked = tx.skip_locked();
+    let deliveries = tx
+        .query(
+            "WITH old AS MATERIALIZED
+                 (SELECT store_id, event_id FROM delivery WHERE store_id = $1 AND hook_id = $2
+                  ORDER BY subject, due_at LIMIT $3",
+        )
+        .push(skip_locked)
+        .push(
+            ") DELETE FROM delivery WHERE store_id = $1 AND hook_id = $2
+                   AND event_id IN (SELECT event_id FROM old WHERE store_id = $1)",
+        )
+        .bind(queue.store)
+        .bind(queue.hook)
+        .bind(limit)
+        .execute()
+        .await?;
+    let lanes = tx
+        .query(
+            "WITH old AS MATERIALIZED
+                 (SELECT store_id, subject FROM delivery_lane WHERE store_id = $1 AND hook_id = $2
+                  ORDER BY due_at LIMIT $3",
+        )
+        .push(skip_locked)
+        .push(
+            ") DELETE FROM delivery_lane WHERE store_id = $1 AND hook_id = $2
+                   AND subject IN (SELECT subject FROM old WHERE store_id = $1)
+                   AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.store_id = $1 AND d.hook_id = $2
+                                   AND d.store_id = delivery_lane.store_id AND d.subject = delivery_lane.subject)",
+        )
+        .bind(queue.store)
+        .bind(queue.hook)
+        .bind(limit)
+        .execute()
+        .await?;
+    Ok(deliveries + lanes)
+}
+
+/// Forget some events from before then, with what came of them, unless a webhook is still to be told: how many.
+pub(crate) async fn forget(
+    tx: &mut WriteTx,
+    store: StoreId,
+    before: Timestamp,
+    limit: i64,
+) -> Result<usize> {
+    let old: Vec<(i64,)> = tx
+        .query(
+            "SELECT e.event_id FROM event e WHERE e.store_id = $1 AND e.created_at < $2 AND NOT EXISTS
+                 (SELECT 1 FROM delivery d WHERE d.store_id = $1 AND d.event_id = e.event_id)
+             ORDER BY e.created_at LIMIT $3",
+        )
+        .bind(store)
+        .bind(before)
+        .bind(limit)
+        .fetch_all()
+        .await?;
+    let old: BTreeSet<i64> = old.into_iter().map(|(event_id,)| event_id).collect();
+    if old.is_empty() {
+        return Ok(0);
+    }
+    tx.query("DELETE FROM delivery_attempt WHERE store_id = $1 AND event_id IN ")
+        .bind(store)
+        .push_list(old.iter().copied())
+        .execute()
+        .await?;
+    tx.query("DELETE FROM event WHERE store_id = $1 AND event_id IN ")
+        .bind(store)
+        .push_list(old.iter().copied())
+        .execute()
+        .await?;
+    Ok(old.len())
+}
+
+struct Due(Queue, Timestamp);
+
+impl FromRow for Due {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        let queue = Queue { store: row.get("store_id")?, hook: row.get("hook_id")? };
+        Ok(Self(queue, row.get("due_at")?))
+    }
+}
+
+struct Turn(String, Timestamp);
+
+impl FromRow for Turn {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("store_hash")?, row.get("swept_at")?))
+    }
+}
+
+struct Arrival(HookId, Timestamp);
+
+impl FromRow for Arrival {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("hook_id")?, row.get("delivered_at")?))
+    }
+}
+
+impl FromRow for Waiting {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            event_id: row.get("event_id")?,
+            scope: row.get("scope")?,
+            subject: row.get("subject")?,
+            data: row.get("data")?,
+            created_at: row.get("created_at")?,
+        })
+    }
+}
+
+impl FromRow for Subscriber {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            hook: row.get("hook_id")?,
+            account: row.get("account_id")?,
+            scope: EventScope::kept(row.get("scope")?),
+            is_active: row.get("is_active")?,
+        })
+    }
+}
+
+impl FromRow for Recipient {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            hook: Hook::from_row(row)?,
+            blocked_until: row.get("blocked_until")?,
+            told_at: row.get("told_at")?,
+        })
+    }
+}
+
+struct First {
+    event_id: i64,
+    failures: i64,
+    hash: String,
+    body: String,
+}
+
+impl FromRow for First {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            event_id: row.get("event_id")?,
+            failures: row.get("failures")?,
+            hash: row.get("hash")?,
+            body: row.get("body")?,
+        })
+    }
+}
+
+impl FromRow for Slot {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            begun_at: row.get("begun_at")?,
+            attempts: row.get("attempts")?,
+            failures: row.get("failures")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sql::Db;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::model::Fault;
+
+    /// An empty database, in which SQLite plans without statistics.
+    async fn database() -> (TempDir, Db) {
+        let place = tempfile::tempdir().expect("a place");
+        let address = format!("sqlite:{}", place.path().join("plans.db").display());
+        let db = Db::connect(&address).await.expect("a database");
+        sql::migrate(&db, resources::SCHEMA, Timestamp(0)).await.expect("the schema");
+        (place, db)
+    }
+
+    const QUEUE: Queue = Queue { store: StoreId(1), hook: HookId(1) };
+
+    /// However much waits, what is leased is found at one end of an index.
+    #[tokio::test]
+    async fn a_lease_reads_no_more_than_it_takes() {
+        let (_place, db) = database().await;
+        let plan = async |tx: &mut WriteTx| {
+            leasing(tx, QUEUE, (1, Timestamp(2)), Timestamp(1), 8).plan().await
+        };
+        let plan = db.write(plan).await.unwrap().join("; ");
+        let inner = "delivery_lane_by_due (store_id=? AND hook_id=? AND due_at<?)";
+        assert!(plan.contains(inner), "{plan}");
+        assert!(plan.contains("(store_id=? AND hook_id=? AND subject=?)"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN delivery_lane"), "{plan}");
+        assert_eq!(plan.matches("delivery_lane_by_due").count(), 1, "{plan}");
+        let plan = async |tx: &mut ReadTx| firsts(tx, QUEUE, 1, Timestamp(1)).plan().await;
+        let plan = db.read(plan).await.unwrap().join("; ");
+        let first = "delivery_by_lane (store_id=? AND hook_id=? AND subject=? AND due_at<?)";
+        assert!(plan.contains(first) && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+
+    #[tokio::test]
+    async fn what_waits_anywhere_is_found_a_step_a_webhook() {
+        let (_place, db) = database().await;
+        let plan = async |tx: &mut ReadTx| queues(tx, QUEUE).plan().await;
+        let plan = db.read(plan).await.unwrap().join("; ");
+        assert!(plan.contains("delivery_lane_by_due ((store_id,hook_id)>(?,?))"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        let plan = async |tx: &mut ReadTx| stores_with_events(tx, StoreId(1)).plan().await;
+        let plan = db.read(plan).await.unwrap().join("; ");
+        assert!(plan.contains("(store_id>?)") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+
+    #[test]
+    fn a_fault_has_a_word_of_its_own() {
+        let faults = [
+            Fault::Address,
+            Fault::Forbidden,
+            Fault::OutsideTrial,
+            Fault::Name,
+            Fault::Connection,
+            Fault::Certificate,
+            Fault::Timeout,
+            Fault::Broken,
+        ];
+        let words: BTreeSet<&str> = faults.map(Fault::name).into();
+        assert_eq!(words.len(), faults.len());
+    }
+}

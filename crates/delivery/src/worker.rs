@@ -1,0 +1,439 @@
+//! The worker: takes events to those who subscribed to them, and loses none.
+//!
+//! # The protocol
+//!
+//! **An event** is a row of `outbox`, written in the transaction of the change it tells of. It is there exactly when the
+//! change is; this is where nothing can be lost. From there it takes four steps. Each is one short transaction, or none,
+//! and whoever is killed in between leaves the rows as they were, to be found by the next one who looks.
+//!
+//! 1. **Fan out.** Take the lowest rows of a store's outbox; for each event that an active webhook wants write one `event`
+//!    (its name and its body, whose bytes every delivery repeats), one `delivery` for each such webhook, and delete the
+//!    row from the outbox. There is no cursor: numbers of events are drawn before their transactions commit, and what
+//!    is in the outbox is what waits. One worker at a time takes a store's events (`delivery_turn`), so that the later
+//!    ones are not taken before the earlier.
+//! 2. **Lease.** The deliveries of one subject (a customer) to one webhook make a *lane*. To lease a lane is to set its
+//!    `due_at` to when the lease ends, under a number of its own; the condition stands outside and inside the statement, so
+//!    that of two workers one gets it. The first delivery in it is sent, and no other one: a customer's events keep
+//!    their order. A lane's `due_at` is that of its first delivery, so a lease reads as many rows as it takes, however
+//!    many wait, and it is made for one webhook, so that no other's backlog is in the way.
+//! 3. **Send.** Over the network, with no transaction open, for ten seconds at most.
+//! 4. **Record.** Hold the lane, if it still has the lease's number; keep what came of the attempt; then do what
+//!    `model::next` says: the delivery goes, or waits for its next rung; or the webhook is made inactive. Give the lane
+//!    back: due when what is first in it now is due, and gone where nothing is.
+//!
+//! **What fails keeps nobody waiting.** A delivery that failed has a later `due_at`, and the next event of the customer may
+//! go: that is where order ends, as it does on the real service.
+//!
+//! **A lease that runs out** is one whose worker died. The lane is due again, and its delivery is sent once more, with
+//! the same name: only so is anything sent twice. Who comes back late with an outcome finds another number, and keeps
+//! nothing. A lease is twice as long as an attempt; the clocks of the machines are to agree within those ten seconds.
+//!
+//! **A slow destination delays no other.** Each may have a few letters on their way; one that fails has a single one
+//! until something arrives there; all together have no more than memory is for. A domain that fails too often is
+//! blocked: the counts are rows that all workers add to once a second, and so is the block.
+//!
+//! **Whoever is gone** (a webhook deleted or made inactive, an account revoked, a store being deleted) is found when a
+//! lease is wanted; what waits for it is then dropped, some rows at a time. A customer who is erased takes the consent's
+//! events along, in the same transaction (`consent::rows::detach`).
+//!
+//! **Waking.** A write rings `App::changed` after its commit. What other processes leave, what waits for its rung and
+//! what a dead worker had is looked for once a second: two statements where there is nothing, and one for each webhook
+//! for which something waits.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    future::Future,
+    ops::Bound,
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use kernel::{Result, StoreId};
+use resources::hooks::model::Headers;
+use rest::App;
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::{JoinSet, yield_now},
+    time::{Instant, sleep, sleep_until},
+};
+
+use crate::{
+    letter::{self, Letter},
+    model::{self, Fault, Occasion, Outcome, Profile, Step},
+    ops::{self, Addressee},
+    post::{Attempt, Post},
+    rows::{Parcel, Queue},
+};
+
+/// Delivers the webhooks of all stores. Cheap to clone; any number of them may run, here and elsewhere.
+#[derive(Clone)]
+pub struct Worker(Arc<Inside>);
+
+struct Inside {
+    app: App,
+    profile: Profile,
+    post: Post,
+    /// For whom fan-out has found something.
+    fresh: Mutex<BTreeSet<Queue>>,
+    bell: Notify,
+    paces: Mutex<HashMap<Destination, Pace>>,
+    /// Leaves the database to others, however many letters land at once.
+    recording: Semaphore,
+    /// Attempts and failures that are not counted yet.
+    uncounted: Mutex<HashMap<Destination, (i64, i64)>>,
+}
+
+/// A domain that a store's webhooks lead to.
+type Destination = (StoreId, String);
+
+/// How many letters may be on their way to a destination, and how many are.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    most: usize,
+    now: usize,
+}
+
+impl Worker {
+    /// A worker that sends by this post.
+    #[must_use]
+    pub fn new(app: App, profile: Profile, post: Post) -> Self {
+        Self(Arc::new(Inside {
+            app,
+            profile,
+            post,
+            fresh: Mutex::default(),
+            bell: Notify::new(),
+            paces: Mutex::default(),
+            recording: Semaphore::new(RECORDERS),
+            uncounted: Mutex::default(),
+        }))
+    }
+
+    /// Deliver until `stop`; then begin nothing more, and wait for what is on its way.
+    pub async fn keep(&self, stop: impl Future<Output = ()>) {
+        tokio::select! {
+            () = self.fan_out() => {}
+            () = self.sweep() => {}
+            () = self.deliver(stop) => {}
+        }
+    }
+
+    /// Deliver all that can be delivered now, and tell how many attempts that took.
+    pub async fn pass(&self) -> Result<usize> {
+        let app = &self.0.app;
+        let mut attempts = 0;
+        loop {
+            for store in ops::stores(app).await? {
+                while ops::fan_out(app, store).await?.is_more {}
+            }
+            let mut flights = JoinSet::new();
+            for queue in ops::due(app).await? {
+                while self.send_off(queue, &mut flights).await? {}
+            }
+            if flights.is_empty() {
+                return Ok(attempts);
+            }
+            attempts += flights.len();
+            while flights.join_next().await.is_some() {}
+            self.count().await?;
+        }
+    }
+
+    /// Look for what is old in every store, as is done once an hour.
+    pub async fn tidy_up(&self) -> Result<()> {
+        let Inside { app, profile, .. } = &*self.0;
+        for store in access::stores::list(&app.db).await? {
+            if !store.deleted {
+                ops::sweep(app, profile, store.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn sweep(&self) {
+        loop {
+            sleep(SWEEP).await;
+            if let Err(error) = self.tidy_up().await {
+                tracing::warn!(%error, "what is old among the webhooks stays for now");
+            }
+        }
+    }
+
+    /// Follow the outboxes.
+    async fn fan_out(&self) {
+        let app = &self.0.app;
+        let mut stores = BTreeSet::new();
+        let mut looked: Option<Instant> = None;
+        loop {
+            if looked.is_none_or(|at| at.elapsed() >= LOOK) {
+                match ops::stores(app).await {
+                    Ok(found) => stores.extend(found),
+                    Err(error) => tracing::warn!(%error, "the outboxes cannot be read"),
+                }
+                looked = Some(Instant::now());
+            }
+            let mut left = BTreeSet::new();
+            for store in stores {
+                match ops::fan_out(app, store).await {
+                    Ok(fanned) => {
+                        self.note(fanned.queues);
+                        left.extend(fanned.is_more.then_some(store));
+                    }
+                    Err(error) => {
+                        tracing::warn!(store_id = store.0, %error, "events wait in the outbox");
+                    }
+                }
+            }
+            let patience = if left.is_empty() { LOOK } else { TOGETHER };
+            stores = app.changed.take(patience).await.unwrap_or_default();
+            if left.is_empty() {
+                // What happens meanwhile shares the transaction.
+                sleep(TOGETHER).await;
+            }
+            stores.extend(left);
+        }
+    }
+
+    async fn deliver(&self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        let mut flights = JoinSet::new();
+        let mut due = BTreeSet::new();
+        let mut last = None;
+        let mut look = Instant::now();
+        loop {
+            // Asked of each time, or those who land all the time would keep the others waiting.
+            due.append(&mut std::mem::take(&mut *held(&self.0.fresh)));
+            if Instant::now() >= look {
+                let begun = Instant::now();
+                due.append(&mut self.look().await);
+                // Where much waits a look takes longer, and there are fewer.
+                look = Instant::now() + LOOK.max(begun.elapsed() * 9);
+            }
+            // Whoever was served last is last in turn.
+            let after = last.map_or(Bound::Unbounded, Bound::Excluded);
+            let later: Vec<Queue> = due.range((after, Bound::Unbounded)).copied().collect();
+            let turns: Vec<Queue> =
+                later.iter().copied().chain(due.iter().copied()).take(due.len()).collect();
+            due.clear();
+            for queue in turns {
+                match self.send_off(queue, &mut flights).await {
+                    Ok(is_more) => due.extend(is_more.then_some(queue)),
+                    Err(error) => {
+                        let (store_id, hook_id) = (queue.store.0, queue.hook.0);
+                        tracing::warn!(store_id, hook_id, %error, "deliveries wait");
+                    }
+                }
+                last = Some(queue);
+            }
+            let is_hurried = !due.is_empty();
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                Some(landed) = flights.join_next() => {
+                    due.extend(landed.ok());
+                    while let Some(landed) = flights.try_join_next() {
+                        due.extend(landed.ok());
+                    }
+                }
+                () = self.0.bell.notified() => {}
+                () = sleep_until(look) => {}
+                () = yield_now(), if is_hurried => {}
+            }
+        }
+        while flights.join_next().await.is_some() {}
+        if let Err(error) = self.count().await {
+            tracing::warn!(%error, "attempts are not counted");
+        }
+    }
+
+    /// For whom something is due; and what was attempted is counted.
+    async fn look(&self) -> BTreeSet<Queue> {
+        if let Err(error) = self.count().await {
+            tracing::warn!(%error, "attempts are not counted");
+        }
+        ops::due(&self.0.app).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what is due cannot be read");
+            BTreeSet::new()
+        })
+    }
+
+    /// Send what is due to a webhook, as far as there is room. Whether it should be asked again at once.
+    async fn send_off(&self, queue: Queue, flights: &mut JoinSet<Queue>) -> Result<bool> {
+        let Inside { app, profile, .. } = &*self.0;
+        let room = MOST.saturating_sub(flights.len());
+        if room == 0 {
+            return Ok(false);
+        }
+        let Some(to) = ops::addressee(app, queue).await? else {
+            return ops::discard(app, queue).await;
+        };
+        let blocked_until = to.recipient.blocked_until;
+        let occasion = Occasion::Due { blocked_until };
+        if model::next(profile, occasion, app.clock.now()) != Step::Send {
+            return Ok(false);
+        }
+        let mut slots = self.slots(&(queue.store, to.domain().to_owned()), room);
+        if slots.is_empty() {
+            return Ok(false);
+        }
+        let limit = i64::try_from(slots.len()).unwrap_or(i64::MAX);
+        let to = Arc::new(to);
+        for parcel in ops::lease(app, queue, limit).await? {
+            let (worker, to, slot) = (self.clone(), Arc::clone(&to), slots.pop());
+            flights.spawn(async move {
+                worker.send(&to, parcel, slot).await;
+                queue
+            });
+        }
+        Ok(false)
+    }
+
+    /// One letter: send it, and record what came of it.
+    async fn send(&self, to: &Addressee, parcel: Parcel, slot: Option<Slot>) {
+        let Inside { app, profile, post, .. } = &*self.0;
+        let hook = to.hook();
+        let sent_at = app.clock.now().seconds();
+        let headers = hook.headers.iter().flat_map(Headers::iter);
+        let letter = Letter {
+            destination: hook.destination.url().to_owned(),
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            signature: letter::signature(&to.secret, &parcel.hash, sent_at, &parcel.body),
+            id: parcel.hash.clone(),
+            sent_at,
+            body: parcel.body.clone(),
+        };
+        let attempt = post.send(&letter).await;
+        let (store_id, hook_id, event_id) = (to.queue.store.0, to.queue.hook.0, parcel.event_id);
+        let (outcome, micros) = (attempt.outcome, attempt.took.as_micros());
+        tracing::debug!(store_id, hook_id, event_id, ?outcome, %micros, "sent");
+        if let Some(slot) = &slot {
+            slot.learn(&attempt);
+        }
+        for patience in RECORDING {
+            let recorded = {
+                let _turn = self.0.recording.acquire().await;
+                ops::record(app, profile, to, &parcel, &attempt).await
+            };
+            match recorded {
+                Ok(is_told) => {
+                    if is_told {
+                        app.changed.note(to.queue.store);
+                    }
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(store_id, hook_id, event_id, %error, "an attempt is not recorded yet");
+                    sleep(patience).await;
+                }
+            }
+        }
+        tracing::warn!(store_id, hook_id, event_id, "an attempt is not recorded; it is made again");
+    }
+
+    /// Add what was attempted since to what all workers have counted.
+    async fn count(&self) -> Result<()> {
+        let Inside { app, profile, uncounted, .. } = &*self.0;
+        let counts = std::mem::take(&mut *held(uncounted));
+        for ((store, domain), counts) in counts.into_iter().filter(|_| profile.blocks()) {
+            if ops::count(app, profile, (store, &domain), counts).await? {
+                tracing::warn!(store_id = store.0, domain, "blocked: too little arrives there");
+                app.changed.note(store);
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&self, queues: BTreeSet<Queue>) {
+        if !queues.is_empty() {
+            held(&self.0.fresh).extend(queues);
+            self.0.bell.notify_one();
+        }
+    }
+
+    /// The slots that are free at a destination, or none until it is worth a lease.
+    fn slots(&self, destination: &Destination, room: usize) -> Vec<Slot> {
+        let mut paces = held(&self.0.paces);
+        let pace = paces.entry(destination.clone()).or_insert(Pace { most: FIRST, now: 0 });
+        let free = pace.most.saturating_sub(pace.now).min(room);
+        if free * 2 < pace.most.min(room) {
+            return Vec::new();
+        }
+        pace.now += free;
+        let worker = Arc::clone(&self.0);
+        let slot = || Slot { worker: Arc::clone(&worker), destination: destination.clone() };
+        std::iter::repeat_with(slot).take(free).collect()
+    }
+}
+
+/// A letter's place among those on their way to a destination.
+struct Slot {
+    worker: Arc<Inside>,
+    destination: Destination,
+}
+
+impl Slot {
+    /// What came of the attempt says how many there may be at once: more where they arrive soon, fewer where that takes
+    /// long, and one where they do not.
+    fn learn(&self, attempt: &Attempt) {
+        let has_arrived = attempt.outcome.has_arrived();
+        if let Some(pace) = held(&self.worker.paces).get_mut(&self.destination) {
+            pace.most = match (has_arrived, attempt.took < SOON) {
+                (true, true) => (pace.most * 2).min(AT_ONE),
+                (true, false) => (pace.most / 2).max(1),
+                (false, _) => 1,
+            };
+        }
+        if attempt.outcome == Outcome::Failed(Fault::OutsideTrial) {
+            return;
+        }
+        let mut uncounted = held(&self.worker.uncounted);
+        let (attempts, failures) = uncounted.entry(self.destination.clone()).or_default();
+        *attempts += 1;
+        *failures += i64::from(!has_arrived);
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut paces = held(&self.worker.paces);
+        if let Some(pace) = paces.get_mut(&self.destination) {
+            pace.now = pace.now.saturating_sub(1);
+            if pace.now == 0 && pace.most == FIRST {
+                paces.remove(&self.destination);
+            }
+        }
+    }
+}
+
+fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many letters may be on their way at once.
+const MOST: usize = 256;
+
+/// How many of them to one destination of which nothing is known.
+const FIRST: usize = 4;
+
+/// How many of them to one destination that takes them.
+const AT_ONE: usize = 16;
+
+/// How long an answer takes that is soon.
+const SOON: Duration = Duration::from_secs(1);
+
+/// How often it is looked for what nobody rang for.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long events are waited for that share a transaction.
+const TOGETHER: Duration = Duration::from_millis(20);
+
+/// How often what is old is looked for; each store's is, once an hour.
+const SWEEP: Duration = Duration::from_mins(1);
+
+/// How many attempts are recorded at once.
+const RECORDERS: usize = 8;
+
+/// How long it is waited for, after each try, to record an attempt: less than a lease holds.
+const RECORDING: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
