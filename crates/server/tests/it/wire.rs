@@ -245,10 +245,11 @@ on_each_engine! {
     async fn connections_that_say_nothing_keep_nobody_out_for_long(service: Service) {
         let wire = Wire::within(&service, Bounds { connections: 4, idle: SHORT });
         let mut silent = Vec::new();
+        // From before the first: on a busy machine the silence of some is over before all have come.
+        let since = Instant::now();
         for _ in 0..20 {
             silent.push(wire.connect().await);
         }
-        let since = Instant::now();
         let mut last = wire.connect().await;
         ask(&mut last).await;
         assert!(is_answered(&mut last, LONG).await);
