@@ -8,6 +8,8 @@ const { Webhook } = require('standardwebhooks');
 
 const { SUITE_HOST, SUITE_STORE, SUITE_TOKEN, SUITE_CLIENT_SECRET, SUITE_TLS_CERT, SUITE_TLS_KEY } = process.env;
 
+let secret = SUITE_CLIENT_SECRET; // the account's present one
+
 const ask = async (method, path, body) => {
   const headers = { 'X-Auth-Token': SUITE_TOKEN, 'Content-Type': 'application/json' };
   const url = `https://${SUITE_HOST}/stores/${SUITE_STORE}${path}`;
@@ -17,8 +19,8 @@ const ask = async (method, path, body) => {
   return text && JSON.parse(text).data;
 };
 /** What a Standard Webhooks library takes for a key: Base64 of the secret's bytes. */
-const key = (secret) => Buffer.from(secret).toString('base64');
-const verify = (secret, { headers, body }) => new Webhook(key(secret)).verify(body, headers);
+const key = (under) => Buffer.from(under).toString('base64');
+const verify = (under, { headers, body }) => new Webhook(key(under)).verify(body, headers);
 
 let receiver; // the server
 let heard; // what it got
@@ -59,15 +61,15 @@ afterEach(async () => {
 test('the library verifies what arrived, and nothing else', async () => {
   const [{ id }] = await ask('POST', '/v3/customers', [person(1)]);
   const told = await arrived(id);
-  const said = verify(SUITE_CLIENT_SECRET, told);
+  const said = verify(secret, told);
   assert.deepEqual([said.scope, said.data], ['store/customer/created', { type: 'customer', id }]);
   assert.equal(told.headers['webhook-id'], said.hash);
   for (let at = 0; at < told.body.length; at += 1) {
     const body = Buffer.from(told.body);
     body[at] ^= 1;
-    assert.throws(() => verify(SUITE_CLIENT_SECRET, { ...told, body }), /No matching signature/, `${at}`);
+    assert.throws(() => verify(secret, { ...told, body }), /No matching signature/, `${at}`);
   }
-  const other = SUITE_CLIENT_SECRET.replace(/.$/, (last) => (last === '0' ? '1' : '0'));
+  const other = secret.replace(/.$/, (last) => (last === '0' ? '1' : '0'));
   assert.throws(() => verify(other, told), /No matching signature/);
   const timestamp = `${Number(told.headers['webhook-timestamp']) - 1}`;
   const earlier = { ...told, headers: { ...told.headers, 'webhook-timestamp': timestamp } };
@@ -77,8 +79,21 @@ test('the library verifies what arrived, and nothing else', async () => {
 test('what is sent again later is too old', async (t) => {
   const [{ id }] = await ask('POST', '/v3/customers', [person(2)]);
   const told = await arrived(id);
-  verify(SUITE_CLIENT_SECRET, told);
+  verify(secret, told);
   const later = Date.now() + 6 * 60 * 1000;
   t.mock.method(Date, 'now', () => later);
-  assert.throws(() => verify(SUITE_CLIENT_SECRET, told), /too old/);
+  assert.throws(() => verify(secret, told), /too old/);
+});
+
+test('within the grace either secret verifies what arrives', async () => {
+  const former = secret;
+  const body = { client_secret: former, grace_seconds: 60 };
+  ({ client_secret: secret } = await ask('POST', '/custodia/accounts/secret', body));
+  const [{ id }] = await ask('POST', '/v3/customers', [person(3)]);
+  const told = await arrived(id);
+  assert.equal(told.headers['webhook-signature'].split(' ').length, 2);
+  assert.equal(verify(secret, told).data.id, id);
+  assert.equal(verify(former, told).data.id, id);
+  const bent = { ...told, body: Buffer.from(`${told.body} `) };
+  for (const under of [secret, former]) assert.throws(() => verify(under, bent), /No matching signature/);
 });

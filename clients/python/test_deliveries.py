@@ -5,8 +5,9 @@ import json
 import os
 
 import pytest
+import requests
 import standardwebhooks.webhooks
-from library import create, last, webhooks
+from library import HOST, STORE, connect, create, custodia, last, webhooks
 from receiver import Receiver, key
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -84,6 +85,33 @@ def test_a_change_is_told_until_the_webhook_is_deleted(api, receiver, subscribe)
     other.delete()
     assert scopes(receiver.wait(other, "/elsewhere")) == ["store/customer/deleted"]
     assert receiver.of(other, "/stays") == []
+
+
+def test_within_the_grace_either_secret_verifies_what_arrives(api, receiver):
+    """An app replaces its own secret over the wire; then the operator does, for who has lost it, without a grace."""
+    printed = custodia("account", "create", "--store", STORE, "--scope", "store_v2_customers", "--json")
+    account = json.loads(printed)
+    first, token = account["client_secret"], account["access_token"]
+    app = connect(token)
+    hook = app.Webhooks.create(scope="store/customer/created", destination=receiver.url())
+    url = f"https://{HOST}/stores/{STORE}/custodia/accounts/secret"
+
+    def replace(secret):
+        return requests.post(url, json={"client_secret": secret}, headers={"X-Auth-Token": token}, timeout=7)
+
+    answer = replace(first)
+    assert answer.status_code == 200
+    second = answer.json()["data"]["client_secret"]
+    assert replace(first).status_code == 422
+    [(headers, body)] = receiver.wait(create(api, 1))
+    assert len(headers["webhook-signature"].split(" ")) == 2
+    assert verifies(first, body, headers) and verifies(second, body, headers) and not verifies(SECRET, body, headers)
+    assert not verifies(first, body + b" ", headers)
+    printed = custodia("account", "rotate", account["client_id"], "--grace", "0", "--json")
+    third = json.loads(printed)["client_secret"]
+    [(headers, body)] = receiver.wait(create(api, 2))
+    assert [verifies(secret, body, headers) for secret in [first, second, third]] == [False, False, True]
+    hook.delete()
 
 
 def verifies(secret, body, headers):

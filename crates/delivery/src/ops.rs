@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use access::accounts;
-use kernel::{Chance, HookId, Result, StoreId, Timestamp, hex};
+use access::{Secrets, accounts};
+use kernel::{AccountId, Chance, HookId, Result, StoreId, Timestamp, hex};
 use resources::{
     hooks::model::{FAILURES, Hook},
     outbox::{
@@ -126,7 +126,7 @@ pub(crate) struct Addressee {
     pub(crate) queue: Queue,
     pub(crate) recipient: Recipient,
     /// What its account signs with.
-    pub(crate) secret: String,
+    pub(crate) secrets: Secrets,
 }
 
 impl Addressee {
@@ -145,8 +145,12 @@ pub(crate) async fn addressee(app: &App, queue: Queue) -> Result<Option<Addresse
     let found = app.db.read(async |tx| rows::recipient(tx, queue).await).await?;
     let Some(recipient) = found.filter(|it| it.hook.is_active) else { return Ok(None) };
     let account = recipient.hook.account;
-    let secret = accounts::signing_secret(&app.db, &app.seal, queue.store, account).await?;
-    Ok(secret.map(|secret| Addressee { queue, recipient, secret }))
+    let secrets = signing_secrets(app, queue, account).await?;
+    Ok(secrets.map(|secrets| Addressee { queue, recipient, secrets }))
+}
+
+async fn signing_secrets(app: &App, queue: Queue, account: AccountId) -> Result<Option<Secrets>> {
+    accounts::signing_secrets(&app.db, &app.seal, queue.store, account, app.clock.now()).await
 }
 
 /// Drop some of what waits for a webhook to which nothing is to be sent any more. Whether there may be more.
@@ -154,9 +158,7 @@ pub(crate) async fn discard(app: &App, queue: Queue) -> Result<bool> {
     let account = app.db.read(async |tx| rows::recipient(tx, queue).await).await?;
     let is_revoked = match account {
         None => true,
-        Some(it) => accounts::signing_secret(&app.db, &app.seal, queue.store, it.hook.account)
-            .await?
-            .is_none(),
+        Some(it) => signing_secrets(app, queue, it.hook.account).await?.is_none(),
     };
     app.db
         .write(async |tx| {
