@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from library import CLIENT_ID, READ_ONLY_TOKEN, STORE, connect, ids, last, refusal
+from library import CLIENT_ID, READ_ONLY_TOKEN, STORE, connect, ids, last, refusal, webhooks
 
 DESTINATION = "https://hooks.example.com/customers"
 
@@ -17,14 +17,8 @@ def api(api):
 
 
 def clear(api):
-    for hook in all_of(api):
+    for hook in webhooks(api):
         hook.delete()
-
-
-def all_of(api):
-    """All webhooks; of the 204 of none the library makes a single object without fields."""
-    hooks = api.Webhooks.all(limit=250)
-    return [] if isinstance(hooks, dict) else hooks
 
 
 def test_a_webhook_is_made_read_changed_and_deleted(api):
@@ -43,7 +37,7 @@ def test_a_webhook_is_made_read_changed_and_deleted(api):
 
 
 def test_webhooks_are_listed_and_walked_through(api):
-    assert all_of(api) == []
+    assert webhooks(api) == []
     assert list(api.Webhooks.iterall()) == []
     scopes = ["store/customer/*", "store/subscriber/created", "store/order/*"]
     made = [api.Webhooks.create(scope=scope, destination=DESTINATION).id for scope in scopes]
@@ -62,13 +56,13 @@ def test_what_cannot_be_a_webhook_is_refused(api):
     plain = refusal(create, scope="store/customer/*", destination="http://hooks.example.com/")
     assert plain == message("The field 'destination' is invalid.")
     assert refusal(create, scope="store/nothing", destination=DESTINATION) == message("The field 'scope' is invalid.")
-    assert all_of(api) == []
+    assert webhooks(api) == []
 
 
 def test_another_account_of_the_store_does_not_see_it(api):
     hook = api.Webhooks.create(scope="store/customer/created", destination=DESTINATION)
     other = connect(READ_ONLY_TOKEN)
-    assert all_of(other) == []
+    assert webhooks(other) == []
     assert refusal(other.Webhooks.get, hook.id)[0] == 404
     own = other.Webhooks.create(scope="store/customer/created", destination=DESTINATION)
     own.delete()

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use access::{Domain, Plan};
+use access::{Domain, Grace, Plan};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use delivery::Rung;
 use kernel::Network;
@@ -55,7 +55,7 @@ pub(crate) enum Command {
     /// Make, list and delete stores, and choose their domains and quirks
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Make, list and revoke API accounts
+    /// Make, list and revoke API accounts, and replace their secrets
     #[command(subcommand)]
     Account(AccountCommand),
     /// Forget a person who asks for it
@@ -264,6 +264,22 @@ pub(crate) enum AccountCommand {
         /// The store
         #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
         store: String,
+    },
+    /// Give an account a new client secret and print it, this once. Until the grace is over the one before is valid too:
+    /// webhooks have a signature under each, and shoppers are signed in under either
+    Rotate {
+        /// The account's client id, as `list` shows it
+        client_id: String,
+        /// For how long the secret before stays valid, such as 0, 90s, 30m, 24h or 7d; 30 days at most. A second rotation
+        /// within it keeps only the secret that it replaces
+        #[arg(long, env = "CUSTODIA_GRACE", default_value_t = Grace::DAY, value_name = "TIME")]
+        grace: Grace,
+        #[arg(
+            long,
+            help = "Print one JSON object: client_id, client_secret, former_valid_until",
+            env = "CUSTODIA_JSON"
+        )]
+        json: bool,
     },
     /// Take an account's token back, for good
     Revoke {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use access::Secrets;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use kernel::{StoreId, Timestamp};
@@ -44,8 +45,14 @@ pub(crate) fn body(
     )
 }
 
-/// The signature of Standard Webhooks, keyed by the bytes of the account's client secret.
-pub(crate) fn signature(secret: &str, id: &str, sent_at: i64, body: &str) -> String {
+/// The signatures of Standard Webhooks, one for each of the account's client secrets that is valid.
+pub(crate) fn signature(secrets: &Secrets, id: &str, sent_at: i64, body: &str) -> String {
+    let signed = |secret: &str| signed(secret, id, sent_at, body);
+    secrets.valid().map(signed).collect::<Vec<_>>().join(" ")
+}
+
+/// One of them, keyed by the bytes of the secret.
+fn signed(secret: &str, id: &str, sent_at: i64, body: &str) -> String {
     let mut mac =
         Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length will do");
     mac.update(format!("{id}.{sent_at}.").as_bytes());
@@ -79,6 +86,14 @@ mod tests {
         let mut mac = Hmac::<Sha256>::new_from_slice(b"s3cret").unwrap();
         mac.update(b"id.7.{}");
         let expected = format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()));
-        assert_eq!(signature("s3cret", "id", 7, "{}"), expected);
+        let secrets = |former: Option<&str>| Secrets {
+            current: "s3cret".to_owned(),
+            former: former.map(str::to_owned),
+        };
+        assert_eq!(signature(&secrets(None), "id", 7, "{}"), expected);
+        let mut mac = Hmac::<Sha256>::new_from_slice(b"0ld").unwrap();
+        mac.update(b"id.7.{}");
+        let both = format!("{expected} v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()));
+        assert_eq!(signature(&secrets(Some("0ld")), "id", 7, "{}"), both);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use access::{Author, RequestId, accounts};
-use kernel::{Chance, HookId, Result, StoreId, Timestamp, hex};
+use access::{Author, RequestId, Secrets, accounts};
+use kernel::{AccountId, Chance, HookId, Result, StoreId, Timestamp, hex};
 use resources::{
     audit::{self, model::Change},
     deliveries,
@@ -128,7 +128,7 @@ pub(crate) struct Addressee {
     pub(crate) queue: Queue,
     pub(crate) recipient: Recipient,
     /// What its account signs with.
-    pub(crate) secret: String,
+    pub(crate) secrets: Secrets,
 }
 
 impl Addressee {
@@ -147,8 +147,12 @@ pub(crate) async fn addressee(app: &App, queue: Queue) -> Result<Option<Addresse
     let found = app.db.read(async |tx| rows::recipient(tx, queue).await).await?;
     let Some(recipient) = found.filter(|it| it.hook.is_active) else { return Ok(None) };
     let account = recipient.hook.account;
-    let secret = accounts::signing_secret(&app.db, &app.seal, queue.store, account).await?;
-    Ok(secret.map(|secret| Addressee { queue, recipient, secret }))
+    let secrets = signing_secrets(app, queue, account).await?;
+    Ok(secrets.map(|secrets| Addressee { queue, recipient, secrets }))
+}
+
+async fn signing_secrets(app: &App, queue: Queue, account: AccountId) -> Result<Option<Secrets>> {
+    accounts::signing_secrets(&app.db, &app.seal, queue.store, account, app.clock.now()).await
 }
 
 /// See to some of what waits for a webhook to which nothing is to be sent any more: where it is inactive it becomes dead
@@ -176,8 +180,7 @@ pub(crate) async fn discard(app: &App, queue: Queue) -> Result<bool> {
 async fn is_gone(app: &App, queue: Queue) -> Result<bool> {
     let found = app.db.read(async |tx| rows::recipient(tx, queue).await).await?;
     let Some(it) = found else { return Ok(true) };
-    let account = it.hook.account;
-    Ok(accounts::signing_secret(&app.db, &app.seal, queue.store, account).await?.is_none())
+    Ok(signing_secrets(app, queue, it.hook.account).await?.is_none())
 }
 
 /// Lease up to so many of a webhook's lanes, with the delivery that is first in each.

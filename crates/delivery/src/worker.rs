@@ -150,6 +150,7 @@ impl Worker {
     /// Look for what is old in every store, as is done once an hour.
     pub async fn tidy_up(&self) -> Result<()> {
         let Inside { app, profile, .. } = &*self.0;
+        access::accounts::forget_former(&app.db, app.clock.now()).await?;
         for store in access::stores::list(&app.db).await? {
             if !store.deleted {
                 ops::sweep(app, profile, store.id).await?;
@@ -305,7 +306,7 @@ impl Worker {
         let letter = Letter {
             destination: hook.destination.url().to_owned(),
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            signature: letter::signature(&to.secret, &parcel.hash, sent_at, &parcel.body),
+            signature: letter::signature(&to.secrets, &parcel.hash, sent_at, &parcel.body),
             id: parcel.hash.clone(),
             sent_at,
             body: parcel.body.clone(),

@@ -1,6 +1,7 @@
 //! One folder per resource; inside it one file per layer: `model` (rules) < `rows` (all SQL) < `ops`
 //! (transactions, events, audit) < `v2`, `v3` (the wire). `tests/tidy.rs` holds the direction.
 
+pub mod accounts;
 pub mod addresses;
 pub mod attribute_values;
 pub mod attributes;
@@ -67,6 +68,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = sessions::storefront::routes(routes);
     let routes = sign_up::storefront::routes(routes);
     let routes = consent::storefront::routes(routes);
+    let routes = accounts::own::routes(routes);
     let routes = channels::own::routes(routes);
     let routes = instruments::own::routes(routes);
     customers::own::routes(routes)
@@ -95,6 +97,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0019_erasure", include_str!("../schema/0019_erasure.sql")),
     script("0020_hooks", include_str!("../schema/0020_hooks.sql")),
     script("0021_deliveries", include_str!("../schema/0021_deliveries.sql")),
+    script("0022_secrets", include_str!("../schema/0022_secrets.sql")),
 ];
 
 /// A script that both engines read alike.

@@ -29,5 +29,6 @@ pub const OPENAPI: &[(&str, &str)] = &[
     ("sessions", include_str!("sessions/openapi.json")),
     ("sign_up", include_str!("sign_up/openapi.json")),
     ("stores", include_str!("stores/openapi.json")),
+    ("accounts", include_str!("accounts/openapi.json")),
     ("channels", include_str!("channels/openapi.json")),
 ];

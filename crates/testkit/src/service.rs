@@ -148,8 +148,9 @@ impl Service {
     pub async fn secret(&self, store: &str, client_id: &str) -> String {
         let Inside { app, .. } = &*self.0;
         let store = access::stores::find(&app.db, store).await.expect("a store");
-        let holder = accounts::key_holder(&app.db, &app.seal, store.id, client_id).await;
-        holder.expect("the database answers").expect("an account").secret
+        let holder =
+            accounts::key_holder(&app.db, &app.seal, store.id, client_id, app.clock.now()).await;
+        holder.expect("the database answers").expect("an account").secrets.current
     }
 
     /// Make a store with a plan, and in it an account that may change customers, of the store's name.

@@ -291,6 +291,16 @@ impl Change {
         Self { action: "hook.deleted", subject: id.0, fields: String::new() }
     }
 
+    /// An account's client secret was replaced.
+    #[must_use]
+    pub fn secret_rotated(account: AccountId) -> Self {
+        Self {
+            action: "account.secret_rotated",
+            subject: account.0,
+            fields: "client_secret".to_owned(),
+        }
+    }
+
     /// Whom to tell of an account's webhooks was changed.
     #[must_use]
     pub fn hook_notification_updated(account: AccountId) -> Self {

@@ -35,6 +35,7 @@ mod races;
 mod receiver;
 mod refusals;
 mod robust;
+mod secrets;
 mod segments;
 mod settings;
 mod sign_in;

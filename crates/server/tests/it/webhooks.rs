@@ -16,7 +16,7 @@ use crate::receiver::Receiver;
 const NOW: Duration = Duration::ZERO;
 
 /// Let an account of acme subscribe; it is made where there is none of this name. The webhook's number.
-async fn subscribe(service: &Service, who: &str, scope: &str, destination: &str) -> i64 {
+pub(crate) async fn subscribe(service: &Service, who: &str, scope: &str, destination: &str) -> i64 {
     subscribe_at(service, "acme", who, scope, destination).await
 }
 
@@ -718,7 +718,7 @@ on_each_engine! {
 }
 
 /// HMAC-SHA256 in Base64, as Standard Webhooks has it.
-fn hmac(key: &str, text: &str) -> String {
+pub(crate) fn hmac(key: &str, text: &str) -> String {
     use base64::{Engine as _, prelude::BASE64_STANDARD};
     use sha2::{Digest as _, Sha256};
 
