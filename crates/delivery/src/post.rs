@@ -1,10 +1,20 @@
-//! Takes a letter to its destination: one connection, one request, one answer.
+//! Takes a letter to its destination: one request, one answer.
 //!
 //! What is not here cannot go wrong: there is no redirect that is followed, no proxy that the environment names, no
-//! cookie, nothing that is unpacked, and no connection that is kept. A name is looked up once; each address that it has
-//! is held against the guard, and the connection is made to one of those very addresses.
+//! cookie, and nothing that is unpacked. A name is looked up once for each connection; each address that it has is held
+//! against the guard, and the connection is made to one of those very addresses.
+//!
+//! A connection is kept for the next letter to the same place, for a second at most: where many letters go that spares
+//! a handshake for each, and where few do there is none that a receiver might close just then. One that turns out to be closed
+//! is no failure: the letter goes by a new one, as it does when the receiver hangs up without an answer. It has the same name then.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt, io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -71,6 +81,7 @@ pub struct Post {
     dial: Arc<dyn Dial>,
     tls: TlsConnector,
     patience: Duration,
+    kept: Arc<Kept>,
 }
 
 impl fmt::Debug for Post {
@@ -108,7 +119,8 @@ impl Post {
         let mut config = config.with_root_certificates(roots).with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let tls = TlsConnector::from(Arc::new(config));
-        Self { only_allowed: guard.is_only(), guard, dial, tls, patience: PATIENCE }
+        let kept = Arc::default();
+        Self { only_allowed: guard.is_only(), guard, dial, tls, patience: PATIENCE, kept }
     }
 
     /// The same, less patient than what is published.
@@ -128,31 +140,52 @@ impl Post {
         Attempt { outcome, answer, took: begun.elapsed() }
     }
 
+    /// Close what was kept and is needed no more.
+    pub(crate) fn tidy(&self) {
+        self.kept.tidy();
+    }
+
     async fn exchange(&self, letter: &Letter, deadline: Instant) -> Result<(u16, Vec<u8>), Fault> {
         let place = self.unless_trial(Place::read(&letter.destination))?;
-        let request = request(letter, &place)?;
-        let reached = timeout_at(deadline, async {
-            let stream = self.reach(&place).await?;
-            if !place.is_https {
-                return Ok(Stream::Plain(stream));
+        if let Some(wire) = self.kept.take(&place.door) {
+            match converse(wire, request(letter, &place)?, deadline).await {
+                Ok(told) => return Ok(self.keep(place.door, told)),
+                Err(NoAnswer::HungUp) => {}
+                Err(NoAnswer::Fault(fault)) => return Err(fault),
             }
-            let name = ServerName::try_from(place.host.clone()).map_err(|_| Fault::Address)?;
-            let secured = self.tls.connect(name, stream).await;
-            secured.map(|stream| Stream::Secured(Box::new(stream))).map_err(|_| Fault::Certificate)
-        });
-        match reached.await.unwrap_or(Err(Fault::Timeout))? {
-            Stream::Plain(stream) => converse(stream, request, deadline).await,
-            Stream::Secured(stream) => converse(*stream, request, deadline).await,
         }
+        let request = request(letter, &place)?;
+        let opened = timeout_at(deadline, async {
+            let stream = self.reach(&place).await?;
+            if !place.door.is_https {
+                return Wire::on(stream).await;
+            }
+            let name = ServerName::try_from(place.door.host.clone()).map_err(|_| Fault::Address)?;
+            let secured = self.tls.connect(name, stream).await;
+            Wire::on(secured.map_err(|_| Fault::Certificate)?).await
+        });
+        let wire = opened.await.unwrap_or(Err(Fault::Timeout))?;
+        match converse(wire, request, deadline).await {
+            Ok(told) => Ok(self.keep(place.door, told)),
+            Err(NoAnswer::HungUp) => Err(Fault::Broken),
+            Err(NoAnswer::Fault(fault)) => Err(fault),
+        }
+    }
+
+    fn keep(&self, door: Door, Told { status, begun, wire }: Told) -> (u16, Vec<u8>) {
+        if let Some(wire) = wire {
+            self.kept.put(door, wire);
+        }
+        (status, begun)
     }
 
     /// A connection to one of the addresses, all of which may be connected to.
     async fn reach(&self, place: &Place) -> Result<TcpStream, Fault> {
-        let found = self.dial.resolve(&place.host, place.port).await.map_err(|_| Fault::Name);
+        let found = self.dial.resolve(&place.door.host, place.door.port).await.map_err(|_| Fault::Name);
         let addresses = self.unless_trial(found)?;
         // A name that leads to where nothing may be sent is not to be trusted with its other addresses either.
         for address in &addresses {
-            self.guard.admit(*address, place.is_https)?;
+            self.guard.admit(*address, place.door.is_https)?;
         }
         let mut fault = self.unless_trial(Err(Fault::Name));
         for address in addresses {
@@ -174,12 +207,18 @@ impl Post {
     }
 }
 
-/// The destination, taken apart.
-struct Place {
+/// What a connection leads to.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Door {
     is_https: bool,
     /// A name or an address; one of IPv6 without brackets.
     host: String,
     port: u16,
+}
+
+/// The destination, taken apart.
+struct Place {
+    door: Door,
     /// As the `Host` header has it.
     authority: String,
     path: String,
@@ -208,13 +247,65 @@ impl Place {
         };
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        Ok(Self { is_https, host, port, authority: authority.to_string(), path })
+        let door = Door { is_https, host, port };
+        Ok(Self { door, authority: authority.to_string(), path })
     }
 }
 
-enum Stream {
-    Plain(TcpStream),
-    Secured(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+/// A connection that letters go by, one after the other.
+struct Wire {
+    opened: Instant,
+    sender: http1::SendRequest<Full<Bytes>>,
+    /// Does its work while somebody waits for an answer, and none in between.
+    connection: BoxFuture<'static, ()>,
+}
+
+impl Wire {
+    async fn on<S>(stream: S) -> Result<Self, Fault>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(BUFFER);
+        let shaken = builder.handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = shaken.map_err(|_| Fault::Broken)?;
+        let connection = Box::pin(async move {
+            let _ = connection.await;
+        });
+        Ok(Self { opened: Instant::now(), sender, connection })
+    }
+}
+
+/// The connections that wait for another letter, each since then.
+#[derive(Default)]
+struct Kept(Mutex<HashMap<Door, Vec<(Instant, Wire)>>>);
+
+impl Kept {
+    /// The one that was used last.
+    fn take(&self, door: &Door) -> Option<Wire> {
+        let (since, wire) = self.doors().get_mut(door)?.pop()?;
+        is_fresh(since, &wire).then_some(wire)
+    }
+
+    fn put(&self, door: Door, wire: Wire) {
+        self.doors().entry(door).or_default().push((Instant::now(), wire));
+    }
+
+    fn tidy(&self) {
+        self.doors().retain(|_, wires| {
+            wires.retain(|(since, wire)| is_fresh(*since, wire));
+            !wires.is_empty()
+        });
+    }
+
+    fn doors(&self) -> MutexGuard<'_, HashMap<Door, Vec<(Instant, Wire)>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A name may lead elsewhere by and by.
+fn is_fresh(since: Instant, wire: &Wire) -> bool {
+    since.elapsed() < IDLE && wire.opened.elapsed() < OLD
 }
 
 /// The request, with what the webhook's owner wants to be sent along, unless it would change what we say.
@@ -243,46 +334,68 @@ fn request(letter: &Letter, place: &Place) -> Result<Request<Full<Bytes>>, Fault
     Ok(request)
 }
 
+/// An answer, and the connection where it may be used again.
+struct Told {
+    status: u16,
+    begun: Vec<u8>,
+    wire: Option<Wire>,
+}
+
+/// Why there was none.
+enum NoAnswer {
+    /// The connection was closed before anything of one came.
+    HungUp,
+    Fault(Fault),
+}
+
 /// Ask, and read how the answer begins.
-async fn converse<S>(
-    stream: S,
+async fn converse(
+    wire: Wire,
     request: Request<Full<Bytes>>,
     deadline: Instant,
-) -> Result<(u16, Vec<u8>), Fault>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let mut builder = http1::Builder::new();
-    builder.max_buf_size(BUFFER);
-    let shaken = builder.handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = shaken.map_err(|_| Fault::Broken)?;
+) -> Result<Told, NoAnswer> {
+    let Wire { opened, mut sender, mut connection } = wire;
     let asked = async {
         let answer = timeout_at(deadline, sender.send_request(request)).await;
-        let answer = answer.map_err(|_| Fault::Timeout)?.map_err(|_| Fault::Broken)?;
+        let answer = answer.map_err(|_| NoAnswer::Fault(Fault::Timeout))?;
+        let answer = answer.map_err(|error| {
+            if error.is_parse() { NoAnswer::Fault(Fault::Broken) } else { NoAnswer::HungUp }
+        })?;
         let status = answer.status().as_u16();
         let mut begun = Vec::new();
         // The status says what has become of the event; nobody waits long for the rest.
         let patience = deadline.min(Instant::now() + FOR_THE_BODY);
-        let _ = timeout_at(patience, read(answer.into_body(), &mut begun)).await;
-        Ok((status, begun))
+        let read = timeout_at(patience, read(answer.into_body(), &mut begun)).await;
+        // Whoever keeps the connection is ready as soon as the answer has ended.
+        let is_ready = read == Ok(true)
+            && timeout_at(patience, sender.ready()).await.is_ok_and(|ready| ready.is_ok());
+        Ok((status, begun, is_ready))
     };
-    let mut asked = std::pin::pin!(asked);
-    tokio::select! {
-        biased;
-        answered = &mut asked => answered,
-        // The connection is done; what it has brought is still to be read.
-        _ = connection => asked.await,
-    }
+    let (answered, is_open) = {
+        let mut asked = std::pin::pin!(asked);
+        tokio::select! {
+            biased;
+            answered = &mut asked => (answered, true),
+            // The connection is done; what it has brought is still to be read.
+            () = &mut connection => (asked.await, false),
+        }
+    };
+    let (status, begun, is_ready) = answered?;
+    let wire = (is_open && is_ready).then_some(Wire { opened, sender, connection });
+    Ok(Told { status, begun, wire })
 }
 
-async fn read(mut body: Incoming, begun: &mut Vec<u8>) {
+/// Whether that was all.
+async fn read(mut body: Incoming, begun: &mut Vec<u8>) -> bool {
     while begun.len() < READ {
-        let Some(Ok(frame)) = body.frame().await else { return };
+        let Some(frame) = body.frame().await else { return true };
+        let Ok(frame) = frame else { return false };
         if let Some(data) = frame.data_ref() {
             let room = READ - begun.len();
             begun.extend_from_slice(&data[..data.len().min(room)]);
         }
     }
+    false
 }
 
 /// What is kept of an answer: a receiver that repeats what it was sent shows no secret with it.
@@ -320,6 +433,12 @@ const ONE_ADDRESS: Duration = Duration::from_secs(4);
 
 /// How long the body of an answer is waited for, once its status is known.
 const FOR_THE_BODY: Duration = Duration::from_secs(1);
+
+/// How long a connection waits for another letter.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// From when on it waits for none.
+const OLD: Duration = Duration::from_mins(1);
 
 /// How many bytes of an answer are kept.
 const KEPT: usize = 1024;
