@@ -7,6 +7,7 @@
 #[macro_use]
 mod place;
 
+mod authors;
 mod command_line;
 mod consent;
 mod crash;
@@ -18,6 +19,7 @@ mod full_disk;
 mod http;
 mod ledger;
 mod logs;
+mod receivers;
 mod running;
 mod start;
 mod stop;
