@@ -17,6 +17,7 @@ mod erase;
 mod full_disk;
 mod http;
 mod ledger;
+mod listen;
 mod logs;
 mod running;
 mod start;
