@@ -66,9 +66,18 @@ pub async fn end(db: &Db, listener: Listener) -> Result<()> {
 pub async fn sweep(db: &Db, store: StoreId, now: Timestamp) -> Result<()> {
     // Some time after nobody writes to them any more.
     let since = now.plus_seconds(-Listener::PATIENCE);
-    let look = async |tx: &mut ReadTx| Ok::<_, Error>(rows::gone(tx, store, since).await?);
-    for listener in db.read(look).await? {
+    let before = now.plus_seconds(-FORGOTTEN);
+    let look = async |tx: &mut ReadTx| {
+        let gone = rows::gone(tx, store, since).await?;
+        Ok::<_, Error>((gone, rows::has_old(tx, store, before).await?))
+    };
+    let (gone, are_any_old) = db.snapshot(look).await?;
+    for listener in gone {
         end(db, listener).await?;
+    }
+    // Whoever wrote a note saw a listener that was gone as it committed.
+    if are_any_old {
+        db.write(async |tx| Ok::<_, Error>(rows::drop_old(tx, store, before).await?)).await?;
     }
     Ok(())
 }
@@ -76,6 +85,9 @@ pub async fn sweep(db: &Db, store: StoreId, now: Timestamp) -> Result<()> {
 fn until(now: Timestamp) -> Timestamp {
     now.plus_seconds(Listener::PATIENCE)
 }
+
+/// After how many seconds nobody takes a note any more.
+const FORGOTTEN: i64 = 3600;
 
 /// How many notes one transaction takes.
 const AT_A_TIME: i64 = 200;

@@ -156,6 +156,27 @@ pub async fn gone(tx: &mut ReadTx, store: StoreId, since: Timestamp) -> Result<V
     Ok(found.into_iter().map(|(number,)| Listener { store, number }).collect())
 }
 
+/// Whether a store has notes from before then.
+pub async fn has_old(tx: &mut ReadTx, store: StoreId, before: Timestamp) -> Result<bool> {
+    let found: Option<(i64,)> = tx
+        .query("SELECT event_id FROM heard WHERE store_id = $1 AND at <= $2 LIMIT 1")
+        .bind(store)
+        .bind(before)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Drop a store's notes from before then.
+pub async fn drop_old(tx: &mut WriteTx, store: StoreId, before: Timestamp) -> Result<()> {
+    tx.query("DELETE FROM heard WHERE store_id = $1 AND at <= $2")
+        .bind(store)
+        .bind(before)
+        .execute()
+        .await?;
+    Ok(())
+}
+
 /// A note, and what it stands for.
 pub struct Note {
     event_id: i64,

@@ -127,6 +127,14 @@ on_each_engine! {
         service.set_clock(until.plus_seconds(Listener::PATIENCE));
         service.worker().tidy_up().await.expect("tidy");
         assert_eq!((number(&service, "listener").await, number(&service, "heard").await), (0, 0));
+        // A note that nobody will take goes in an hour.
+        service.meddle(&format!("INSERT INTO heard (store_id, listener_id, event_id, hook_id, attempt, at)
+            SELECT store_id, 7, 7, 0, 0, {} FROM store WHERE hash = 'acme'", NOON.0)).await;
+        service.worker().tidy_up().await.expect("tidy");
+        assert_eq!(number(&service, "heard").await, 1);
+        service.set_seconds(3600);
+        service.worker().tidy_up().await.expect("tidy");
+        assert_eq!(number(&service, "heard").await, 0);
         let app = service.app();
         let renewed = ops::renew(&app.db, &*app.clock, listener).await;
         assert!(matches!(renewed, Err(kernel::Error::NotFound("listener"))));

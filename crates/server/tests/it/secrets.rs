@@ -113,7 +113,7 @@ on_each_engine! {
         }
         // Another store's account has no way to it, whatever it knows.
         let answer = service.ask("POST", "/stores/zenith/custodia/accounts/secret").token("app").json(json!({"client_secret": new})).send().await;
-        assert_eq!(answer.status, 401, "{answer}");
+        assert_eq!(answer.status, 403, "{answer}");
         assert_eq!(service.dump().await, before);
         assert_eq!(service.texts("SELECT client_id || ' ' || CAST(former_until AS TEXT) AS line FROM account ORDER BY account_id").await, accounts);
         assert_eq!(rotate(&service, "app", &new, 30 * DAY).await.status, 200);
