@@ -5,7 +5,7 @@ use resources::hooks;
 use sql::Db;
 
 use crate::{
-    Outcome, open,
+    Outcome, listen, open,
     options::{HooksCommand, Shared},
     store::in_words,
 };
@@ -13,6 +13,7 @@ use crate::{
 pub(crate) async fn run(shared: &Shared, command: HooksCommand) -> Outcome {
     let db = open::database(&shared.database).await?;
     match command {
+        HooksCommand::Listen { store, json } => listen::run(&db, &store, json).await?,
         HooksCommand::List { store } => list(&db, &store).await?,
     }
     Ok(db.close().await?)

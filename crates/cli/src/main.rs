@@ -8,6 +8,7 @@ mod deliver;
 mod dev;
 mod doctor;
 mod hooks;
+mod listen;
 mod log;
 mod open;
 mod options;

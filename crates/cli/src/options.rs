@@ -303,6 +303,20 @@ pub(crate) enum CustomerCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum HooksCommand {
+    /// Print a store's events as they happen, and what became of each delivery, until Ctrl-C. It needs no webhook and no
+    /// public address; a server or `custodia deliver` has to run
+    Listen {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+        #[arg(
+            long,
+            help = "Print each as one JSON object: event, at, scope, data; with hook, destination, attempt, status, fault, ms for \
+                    a delivery",
+            env = "CUSTODIA_JSON"
+        )]
+        json: bool,
+    },
     /// List a store's webhooks, whichever account they belong to: number, state, scope and destination
     List {
         /// The store

@@ -8,6 +8,7 @@ use resources::{
     audit::{self, model::Change},
     deliveries,
     hooks::model::{FAILURES, Hook},
+    listeners,
     outbox::{
         self,
         model::{Event, Exception},
@@ -81,10 +82,11 @@ async fn spread(
     };
     let events = rows::waiting(tx, store, AT_A_TIME).await?;
     let subscribers = rows::subscribers(tx, store).await?;
+    let is_heard = listeners::rows::is_heard(tx, store, now).await?;
     let mut lanes = BTreeMap::new();
     for (event, hash) in events.iter().zip(hashes) {
         let wanted: Vec<HookId> = who_wants(event, &subscribers).collect();
-        if wanted.is_empty() {
+        if wanted.is_empty() && !is_heard {
             continue;
         }
         let at = event.created_at;
@@ -93,6 +95,9 @@ async fn spread(
         let mut event_id = event.event_id;
         while !rows::insert_event(tx, store, (event_id, hash), event, &body).await? {
             event_id += 1;
+        }
+        if is_heard {
+            listeners::rows::note(tx, store, event_id, None, now).await?;
         }
         // In the order in which things happened, also where another machine's clock is ahead.
         let due_at = at.min(now);
@@ -229,6 +234,11 @@ pub(crate) async fn record(
                 if attempt.outcome != Outcome::Failed(Fault::OutsideTrial) {
                     let kept = (attempt.outcome, attempt.answer.as_str(), took);
                     rows::insert_attempt(tx, queue, parcel, now, kept).await?;
+                    if to.recipient.heard_until > now {
+                        let attempt = Some((queue.hook, parcel.attempts + 1));
+                        listeners::rows::note(tx, queue.store, parcel.event_id, attempt, now)
+                            .await?;
+                    }
                 }
                 is_told = follow(tx, profile, to, (step, author.as_ref(), numbers), now).await?;
             }

@@ -34,6 +34,8 @@ pub(crate) struct Recipient {
     pub(crate) hook: Hook,
     pub(crate) blocked_until: Timestamp,
     pub(crate) told_at: Timestamp,
+    /// Until when somebody listens; long ago where nobody does.
+    pub(crate) heard_until: Timestamp,
 }
 
 /// A delivery whose lane was leased.
@@ -248,7 +250,8 @@ pub(crate) async fn recipient(tx: &mut ReadTx, queue: Queue) -> Result<Option<Re
     tx.query(
         "SELECT h.hook_id, h.account_id, h.scope, h.destination, h.domain, h.headers, h.is_active, h.is_deactivated,
                 h.events_history_enabled, h.created_at, h.updated_at, h.delivered_at,
-                COALESCE(d.blocked_until, 0) AS blocked_until, COALESCE(d.told_at, 0) AS told_at
+                COALESCE(d.blocked_until, 0) AS blocked_until, COALESCE(d.told_at, 0) AS told_at,
+                COALESCE((SELECT MAX(l.until) FROM listener l WHERE l.store_id = h.store_id), 0) AS heard_until
          FROM hook h LEFT JOIN delivery_domain d ON d.store_id = h.store_id AND d.domain = h.domain
          WHERE h.store_id = $1 AND h.hook_id = $2",
     )
@@ -936,6 +939,7 @@ impl FromRow for Recipient {
             hook: Hook::from_row(row)?,
             blocked_until: row.get("blocked_until")?,
             told_at: row.get("told_at")?,
+            heard_until: row.get("heard_until")?,
         })
     }
 }

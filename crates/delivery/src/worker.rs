@@ -40,6 +40,10 @@
 //! **Once more.** Who asks for an event again writes its `delivery` and opens its lane, as fan-out does; the ladder begins
 //! anew, and the numbers of its attempts go on.
 //!
+//! **Who listens** (`listeners`) is left a note of each event at its fan-out, also of one that no webhook wants, and of each
+//! attempt as it is recorded: a row of numbers, in the same transaction. Where nobody does, that costs a look at an empty
+//! index for each fan-out, and nothing else.
+//!
 //! **Waking.** A write rings `App::changed` after its commit. What other processes leave, what waits for its rung and
 //! what a dead worker had is looked for once a second: two statements where there is nothing, and one for each webhook
 //! for which something waits.
@@ -54,7 +58,7 @@ use std::{
 };
 
 use kernel::{Result, StoreId};
-use resources::hooks::model::Headers;
+use resources::{hooks::model::Headers, listeners};
 use rest::App;
 use tokio::{
     sync::{Notify, Semaphore},
@@ -153,6 +157,7 @@ impl Worker {
         access::accounts::forget_former(&app.db, app.clock.now()).await?;
         for store in access::stores::list(&app.db).await? {
             if !store.deleted {
+                listeners::ops::sweep(&app.db, store.id, app.clock.now()).await?;
                 ops::sweep(app, profile, store.id).await?;
             }
         }

@@ -16,6 +16,7 @@ pub mod groups;
 pub mod hooks;
 pub mod instruments;
 pub mod ledger;
+pub mod listeners;
 pub mod memberships;
 pub mod metafields;
 mod openapi;
@@ -98,6 +99,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0020_hooks", include_str!("../schema/0020_hooks.sql")),
     script("0021_deliveries", include_str!("../schema/0021_deliveries.sql")),
     script("0022_secrets", include_str!("../schema/0022_secrets.sql")),
+    script("0023_listeners", include_str!("../schema/0023_listeners.sql")),
 ];
 
 /// A script that both engines read alike.

@@ -18,6 +18,7 @@ mod erase;
 mod full_disk;
 mod http;
 mod ledger;
+mod listen;
 mod logs;
 mod receivers;
 mod running;

@@ -2,7 +2,7 @@
 
 use access::{Grace, accounts::Rotation};
 use axum::{Extension, extract::State};
-use kernel::{Error, Scope};
+use kernel::{Error, Scope, Timestamp};
 use rest::{
     App, Caller, Routes, Version,
     json::{self, Read},
@@ -53,7 +53,7 @@ impl From<Rotation> for SecretBody {
         Self {
             client_id: rotation.client_id,
             client_secret: rotation.secret,
-            former_valid_until: rotation.former_until.map(|until| until.to_rfc3339()),
+            former_valid_until: rotation.former_until.map(Timestamp::to_rfc3339),
         }
     }
 }

@@ -28,6 +28,17 @@ pub const HELD: &[Held] = &[
             (SELECT hook_id, subject FROM delivery_lane WHERE store_id = $1 ORDER BY hook_id, subject LIMIT $2)",
     },
     Held {
+        table: "listener",
+        delete_some: "DELETE FROM listener WHERE store_id = $1 AND listener_id IN
+            (SELECT listener_id FROM listener WHERE store_id = $1 ORDER BY listener_id LIMIT $2)",
+    },
+    Held {
+        table: "heard",
+        delete_some: "DELETE FROM heard WHERE store_id = $1 AND (listener_id, event_id, hook_id, attempt) IN
+            (SELECT listener_id, event_id, hook_id, attempt FROM heard WHERE store_id = $1
+             ORDER BY listener_id, event_id, hook_id, attempt LIMIT $2)",
+    },
+    Held {
         table: "delivery",
         delete_some: "DELETE FROM delivery WHERE store_id = $1 AND (hook_id, event_id) IN
             (SELECT hook_id, event_id FROM delivery WHERE store_id = $1 ORDER BY hook_id, event_id LIMIT $2)",

@@ -27,6 +27,7 @@ mod instruments;
 mod ledger;
 mod ledger_verify;
 mod limits;
+mod listeners;
 mod metafields;
 mod odd;
 mod pages;
