@@ -121,7 +121,7 @@ impl Tables {
         match self {
             Self::Sqlite(_) => self.tidy().await,
             Self::Postgres(client) => {
-                for statement in ["VACUUM (ANALYZE) outbox, event, delivery, delivery_lane", "CHECKPOINT"] {
+                for statement in ["VACUUM (ANALYZE) outbox", "CHECKPOINT"] {
                     client.batch_execute(statement).await.map_err(explained)?;
                 }
                 Ok(())

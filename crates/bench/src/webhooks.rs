@@ -7,6 +7,8 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Stdio},
+    sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -20,13 +22,15 @@ use crate::{
     contenders::{Arena, Kind, free_port, signal},
     data::STORE,
     delay,
-    load::Line,
+    load::{self, Figures, Line, Load},
     postgres::Postgres,
     process::{Cpu, Used},
     receiver::{Arrival, Receiver},
+    results::Spread,
     shop::{Shop, micros, runtime},
     tables::Tables,
     wire::shown,
+    work::{Ask, Examiner},
 };
 
 /// What to measure and for how long.
@@ -50,6 +54,9 @@ pub(crate) struct Options {
     /// Milliseconds that a round trip to `PostgreSQL` takes longer in the second row of workers.
     #[arg(long, default_value_t = 4)]
     round_trip: u64,
+    /// How often each side of a comparison is measured.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
     /// The binary to be measured.
     #[arg(long, default_value = "target/release/custodia")]
     custodia: PathBuf,
@@ -74,6 +81,8 @@ pub(crate) enum Part {
     Outbox,
     /// Two and four workers on `PostgreSQL`, and the same far from their database.
     Workers,
+    /// What a write costs whose event is kept, and delivered, beside one whose event is thrown away.
+    Publishing,
 }
 
 const HOOKS: u8 = 64;
@@ -106,8 +115,12 @@ fn measure(
     }
     println!("{HEADER}");
     let mut faults = Vec::new();
+    let mut fields = Vec::new();
     for kind in kinds.into_iter().filter(|kind| wanted(*kind)) {
-        let mut field = runtime.block_on(Field::open(arena, kind, receiver))?;
+        fields.push(runtime.block_on(Field::open(arena, kind, receiver))?);
+    }
+    for field in &mut fields {
+        let kind = field.kind;
         let mut tell = |row: Row| {
             println!("{}", row.line());
             faults.extend(row.fault());
@@ -131,10 +144,7 @@ fn measure(
             for workers in [1, 2, 4] {
                 tell(runtime.block_on(field.backlog(options.letters, false, workers, None))?);
             }
-            let port = delay::open(
-                place(address)?,
-                Duration::from_millis(options.round_trip),
-            )?;
+            let port = delay::open(place(address)?, Duration::from_millis(options.round_trip))?;
             for workers in [1, 2, 4] {
                 let far = Some((port, options.round_trip));
                 tell(runtime.block_on(field.backlog(options.letters / 4, false, workers, far))?);
@@ -142,6 +152,14 @@ fn measure(
         }
     }
     println!("\n{FOOTER}");
+    if wants(Part::Publishing) {
+        println!("\n{COSTS}");
+        for field in &mut fields {
+            for line in runtime.block_on(field.publishing(options))? {
+                println!("{line}");
+            }
+        }
+    }
     if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
 }
 
@@ -198,6 +216,16 @@ struct Row {
 
 const HEADER: &str = "| | | asked, letters/s | letters/s | p50 ms | p99 ms | waiting at the end | CPU us a letter | receiver and load, us | letters a connection | others took | twice | missing | out of order |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|";
 
+const SIDES: [&str; 3] = [
+    "its event thrown away",
+    "its event kept in the outbox",
+    "its event delivered to one webhook by the same process",
+];
+
+const COSTS: &str = "PUT consent by 64 connections, in alternating rounds. The first throws each event away in the database (a trigger, a rule): what the \
+statement itself takes to be asked is in it.\n\n| | | requests/s | time, of the first | CPU us | of the first | p50 us | p99 us | others took |\n\
+|---|---|---:|---:|---:|---:|---:|---:|---:|";
+
 const FOOTER: &str = "64 webhooks of one store at 64 hosts (127.0.1.1 to 127.0.1.64) of one receiver, which answers 200 at once. The receiver, the \
 database and the worker share the machine's cores. Latency: from the answer to the change (or the commit of the insert) to the \
 letter's being answered. CPU: of all processes of custodia that deliver.";
@@ -215,7 +243,7 @@ impl Drop for Process {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(10));
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -244,10 +272,17 @@ impl<'a> Field<'a> {
 
     /// The server with a worker in it.
     fn serve(&self) -> Result<(Process, u16), String> {
+        self.serve_as(true)
+    }
+
+    fn serve_as(&self, delivers: bool) -> Result<(Process, u16), String> {
         let port = free_port()?;
         let listen = format!("127.0.0.1:{port}");
         let address = self.arena.address(self.kind, crate::contenders::Purpose::Reading);
-        let arguments = [&["serve", "--listen", &listen], &ALLOW[..]].concat();
+        let mut arguments = [&["serve", "--listen", &listen], &ALLOW[..]].concat();
+        if !delivers {
+            arguments.push("--no-deliver");
+        }
         Ok((self.start(&address, &arguments)?, port))
     }
 
@@ -375,7 +410,13 @@ impl<'a> Field<'a> {
         let row = row.await?;
         self.declared = made.into_inner();
         drop(processes);
-        self.judge(row, &committed.into_inner(), (rate, warm, end), "changes through the server, each to 64").await
+        self.judge(
+            row,
+            &committed.into_inner(),
+            (rate, warm, end),
+            "changes through the server, each to 64",
+        )
+        .await
     }
 
     /// Events straight into the outbox, where the changes themselves would take more than the machine has.
@@ -408,10 +449,17 @@ impl<'a> Field<'a> {
             }
             Ok(())
         };
-        let row = self.sustained(&processes, warm, end, writing, || committed.borrow().len() as u64);
+        let row =
+            self.sustained(&processes, warm, end, writing, || committed.borrow().len() as u64);
         let row = row.await?;
         drop(processes);
-        self.judge(row, &committed.into_inner(), (rate, warm, end), "events into the outbox, each to one").await
+        self.judge(
+            row,
+            &committed.into_inner(),
+            (rate, warm, end),
+            "events into the outbox, each to one",
+        )
+        .await
     }
 
     /// Measure while somebody writes, and until the last letter has come.
@@ -437,6 +485,98 @@ impl<'a> Field<'a> {
         let since = Instant::now();
         self.wait_for(all).await?;
         Ok(Sustained { spent, measured, waited, rest: since.elapsed().as_secs_f64() })
+    }
+
+    /// `PUT` consent by 64 connections: where its event is thrown away, where it waits, and where a worker in the same process
+    /// takes it to one webhook. In turn, round by round.
+    async fn publishing(&mut self, options: &Options) -> Result<Vec<String>, String> {
+        let (throw, keep) = match self.kind {
+            Kind::Postgres => (
+                "CREATE RULE thrown AS ON INSERT TO outbox DO INSTEAD NOTHING",
+                "DROP RULE thrown ON outbox",
+            ),
+            _ => (
+                "CREATE TRIGGER thrown BEFORE INSERT ON outbox BEGIN SELECT RAISE(IGNORE); END",
+                "DROP TRIGGER thrown",
+            ),
+        };
+        let wanted = format!(
+            "UPDATE hook SET scope = CASE WHEN hook_id = 1 THEN '{CONSENT}' ELSE 'none' END"
+        );
+        self.tables.run(&wanted).await?;
+        let mut figures: [Vec<Figures>; 3] = Default::default();
+        for round in 0..options.rounds {
+            for turn in 0..3 {
+                let side = (round + turn) % 3;
+                let (is_thrown, delivers) = (side == 0, side == 2);
+                if is_thrown {
+                    self.tables.run(throw).await?;
+                }
+                let server = self.serve_as(delivers)?;
+                self.visit(&server).await?;
+                figures[side].push(self.put(&server, options.seconds.min(3.0), round).await?);
+                drop(server);
+                if is_thrown {
+                    self.tables.run(keep).await?;
+                }
+                for table in ["outbox", "delivery", "delivery_lane"] {
+                    self.tables.run(&format!("DELETE FROM {table}")).await?;
+                }
+                self.tables.tidy_up().await?;
+                self.receiver.take();
+            }
+        }
+        let median = |side: &[Figures], of: fn(&Figures) -> f64| {
+            Spread::of(&side.iter().map(of).collect::<Vec<_>>()).map_or(f64::NAN, |it| it.median)
+        };
+        let [thrown, ..] = &figures;
+        let lines = figures.iter().zip(SIDES).map(|(side, title)| {
+            let cost = |of: fn(&Figures) -> f64| {
+                let each = side.iter().zip(thrown).map(|(it, thrown)| of(it) / of(thrown));
+                Spread::of(&each.collect::<Vec<_>>()).map_or(String::new(), |it| {
+                    format!("{:.2} ({:.2}..{:.2})", it.median, it.least, it.most)
+                })
+            };
+            let cpu = |it: &Figures| it.cpu + it.database_cpu;
+            format!(
+                "| {} | {title} | {:.0} | {} | {:.0} | {} | {:.0} | {:.0} | {:.0} % at most |",
+                self.kind.title(),
+                median(side, |it| it.per_second),
+                cost(|it| 1.0 / it.per_second),
+                median(side, cpu),
+                cost(cpu),
+                median(side, |it| it.p50),
+                median(side, |it| it.p99),
+                side.iter().map(|it| it.others * 100.0).fold(0.0, f64::max)
+            )
+        });
+        Ok(lines.collect())
+    }
+
+    /// The load of the other benchmarks has a thread of its own.
+    async fn put(
+        &self,
+        (process, port): &(Process, u16),
+        seconds: f64,
+        round: usize,
+    ) -> Result<Figures, String> {
+        let load = Load {
+            port: *port,
+            ask: Ask::PutConsent,
+            customers: CUSTOMERS,
+            connections: 64,
+            warm_up: Duration::from_millis(500),
+            measured: Duration::from_secs_f64(seconds),
+            seed: round as u64,
+            examiner: Arc::new(Examiner::new(self.arena.token(self.kind), None)),
+        };
+        let postmaster = self.arena.postgres.as_ref().and_then(|(_, pid)| *pid);
+        let cpu = Cpu::of(process.child.id(), postmaster.filter(|_| self.kind == Kind::Postgres));
+        let put = thread::spawn(move || load::run(load, &cpu));
+        while !put.is_finished() {
+            sleep(Duration::from_millis(20)).await;
+        }
+        put.join().map_err(|_| "the load panicked".to_owned())?
     }
 
     async fn judge(

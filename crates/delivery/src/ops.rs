@@ -21,7 +21,7 @@ use crate::{
     letter,
     model::{self, Fault, Occasion, Outcome, Profile, Slot, Step},
     post::Attempt,
-    rows::{self, Parcel, Queue, Recipient, Subscriber, Waiting},
+    rows::{self, Delivery, First, Parcel, Queue, Recipient, Subscriber, Told, Tried, Waiting},
 };
 
 /// What a fan-out has done.
@@ -83,35 +83,54 @@ async fn spread(
     let events = rows::waiting(tx, store, AT_A_TIME).await?;
     let subscribers = rows::subscribers(tx, store).await?;
     let is_heard = listeners::rows::is_heard(tx, store, now).await?;
-    let mut lanes = BTreeMap::new();
+    let (mut told, mut wanted, mut taken, mut rows_to_write) = (Vec::new(), Vec::new(), 0, 0);
     for (event, hash) in events.iter().zip(hashes) {
-        let wanted: Vec<HookId> = who_wants(event, &subscribers).collect();
-        if wanted.is_empty() && !is_heard {
+        if rows_to_write >= DELIVERIES_AT_A_TIME {
+            break;
+        }
+        taken += 1;
+        let by: Vec<HookId> = who_wants(event, &subscribers).collect();
+        if by.is_empty() && !is_heard {
             continue;
         }
+        rows_to_write += by.len();
         let at = event.created_at;
         let body = letter::body((store, &store_hash), hash, at, &event.scope, &event.data);
-        // Two processes may have drawn one number; the first to come had it in the outbox, and has it here.
-        let mut event_id = event.event_id;
-        while !rows::insert_event(tx, store, (event_id, hash), event, &body).await? {
-            event_id += 1;
+        told.push(Told { event_id: event.event_id, hash, event, body });
+        wanted.push(by);
+    }
+    // Two processes may have drawn one number; the first to come had it in the outbox, and has it here.
+    let kept = rows::insert_events(tx, store, &told).await?;
+    for it in told.iter_mut().filter(|it| !kept.contains(&it.event_id)) {
+        loop {
+            it.event_id += 1;
+            if !rows::insert_events(tx, store, std::slice::from_ref(it)).await?.is_empty() {
+                break;
+            }
         }
-        if is_heard {
-            listeners::rows::note(tx, store, event_id, None, now).await?;
+    }
+    if is_heard {
+        for it in &told {
+            listeners::rows::note(tx, store, it.event_id, None, now).await?;
         }
+    }
+    let (mut lanes, mut deliveries) = (BTreeMap::new(), Vec::with_capacity(rows_to_write));
+    for (it, by) in told.iter().zip(wanted) {
+        let (event_id, subject) = (it.event_id, it.event.subject);
         // In the order in which things happened, also where another machine's clock is ahead.
-        let due_at = at.min(now);
-        for hook in wanted {
-            rows::insert_delivery(tx, store, (event_id, hook), event.subject, due_at).await?;
-            lanes.entry((hook, event.subject)).or_insert(due_at);
+        let due_at = it.event.created_at.min(now);
+        for hook in by {
+            deliveries.push(Delivery { hook, event_id, subject, due_at });
+            lanes.entry((hook, subject)).or_insert(due_at);
         }
     }
-    for (lane, due_at) in &lanes {
-        rows::open_lane(tx, store, *lane, *due_at).await?;
-    }
-    rows::take_out(tx, store, &events).await?;
+    rows::insert_deliveries(tx, store, &deliveries).await?;
     let queues = lanes.keys().map(|(hook, _)| Queue { store, hook: *hook }).collect();
-    Ok(Fanned { queues, is_more: i64::try_from(events.len()).is_ok_and(|it| it == AT_A_TIME) })
+    let lanes: Vec<_> = lanes.into_iter().collect();
+    rows::open_lanes(tx, store, &lanes).await?;
+    let all = i64::try_from(events.len()).is_ok_and(|it| it < AT_A_TIME) && taken == events.len();
+    rows::take_out(tx, store, &events[..taken]).await?;
+    Ok(Fanned { queues, is_more: !all })
 }
 
 /// The webhooks that are to be told of an event. What is wrong with one is told to its own account's only.
@@ -191,59 +210,121 @@ async fn is_gone(app: &App, queue: Queue) -> Result<bool> {
 /// Lease up to so many of a webhook's lanes, with the delivery that is first in each.
 pub(crate) async fn lease(app: &App, queue: Queue, limit: i64) -> Result<Vec<Parcel>> {
     let now = app.clock.now();
-    let lease = (app.event_ids.next(now), now.plus_seconds(LEASE));
+    let lease = app.event_ids.next(now);
     app.db
         .write(async |tx| {
-            let mut parcels = Vec::new();
-            for subject in rows::lease(tx, queue, lease, now, limit).await? {
-                match rows::first(tx, queue, subject, lease.0, now).await? {
-                    Some(parcel) => parcels.push(parcel),
-                    // What was first in it went with its customer.
-                    None => rows::give_back(tx, queue, subject).await?,
-                }
+            let mut subjects = rows::due_lanes(tx, queue, now, limit).await?;
+            if subjects.is_empty() {
+                return Ok(Vec::new());
+            }
+            rows::lease(tx, queue, &subjects, (lease, now.plus_seconds(LEASE))).await?;
+            let firsts = rows::firsts(tx, queue, &subjects, now).await?;
+            let parcels: Vec<Parcel> = firsts
+                .into_iter()
+                .map(|First { subject, event_id, failures, attempts, hash, body }| Parcel {
+                    subject,
+                    lease,
+                    event_id,
+                    failures,
+                    attempts,
+                    hash,
+                    body,
+                })
+                .collect();
+            // What was first in the others went with its customer.
+            subjects.retain(|subject| parcels.iter().all(|it| it.subject != *subject));
+            if !subjects.is_empty() {
+                rows::give_back(tx, queue, &subjects).await?;
             }
             Ok(parcels)
         })
         .await
 }
 
-/// Keep what came of an attempt, together with what follows from it. Whether the account is to be told of something.
+/// A letter of which it is known what came of it.
+pub(crate) struct Landed {
+    pub(crate) parcel: Parcel,
+    pub(crate) attempt: Attempt,
+}
+
+/// What recording did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Recorded {
+    /// Whether the account is to be told of something.
+    pub(crate) is_told: bool,
+    /// Whether more is due in one of the lanes.
+    pub(crate) is_due: bool,
+}
+
+/// Keep what came of attempts at one webhook, at most [`RECORDED_AT_ONCE`] of them, together with what follows from each.
+/// Of those whose lease ran out nothing is kept.
 pub(crate) async fn record(
     app: &App,
     profile: &Profile,
     to: &Addressee,
-    parcel: &Parcel,
-    attempt: &Attempt,
-) -> Result<bool> {
+    landed: &[&Landed],
+) -> Result<Recorded> {
     let now = app.clock.now();
     let queue = to.queue;
-    let occasion = Occasion::Attempted { failures: parcel.failures, outcome: attempt.outcome };
-    let step = model::next(profile, occasion, now);
-    let numbers = app.event_ids.pair(now);
-    let author = (step == Step::Deactivate)
-        .then(|| Author::server(queue.store, RequestId::draw(&*app.chance)));
-    let took = i64::try_from(attempt.took.as_micros()).unwrap_or(i64::MAX);
+    let consequence = |it: &&Landed| {
+        let (failures, outcome) = (it.parcel.failures, it.attempt.outcome);
+        let step = model::next(profile, Occasion::Attempted { failures, outcome }, now);
+        let author = (step == Step::Deactivate)
+            .then(|| Author::server(queue.store, RequestId::draw(&*app.chance)));
+        (step, author, app.event_ids.pair(now))
+    };
+    let consequences: Vec<_> = landed.iter().map(consequence).collect();
     app.db
         .write(async |tx| {
-            if !rows::hold_lane(tx, queue, parcel).await? {
-                return Ok(false);
+            let subjects = landed.iter().map(|it| it.parcel.subject);
+            let held = rows::hold_lanes(tx, queue, subjects).await?;
+            let is_held = |it: &Landed| held.get(&it.parcel.subject) == Some(&it.parcel.lease);
+            let kept: Vec<_> =
+                landed.iter().zip(&consequences).filter(|(it, _)| is_held(it)).collect();
+            if kept.is_empty() {
+                return Ok(Recorded::default());
             }
-            // First the delivery: where it went with its customer, nothing is kept of what became of it.
-            let mut is_told = false;
-            if settle(tx, queue, parcel, step, now).await? {
-                if attempt.outcome != Outcome::Failed(Fault::OutsideTrial) {
-                    let kept = (attempt.outcome, attempt.answer.as_str(), took);
-                    rows::insert_attempt(tx, queue, parcel, now, kept).await?;
-                    if to.recipient.heard_until > now {
-                        let attempt = Some((queue.hook, parcel.attempts + 1));
-                        listeners::rows::note(tx, queue.store, parcel.event_id, attempt, now)
-                            .await?;
-                    }
+            // First the deliveries: where one went with its customer, nothing is kept of what became of it.
+            let arrived = kept.iter().filter(|(_, (step, ..))| *step == Step::Done);
+            let arrived: Vec<i64> = arrived.map(|(it, _)| it.parcel.event_id).collect();
+            let mut found = BTreeSet::new();
+            if !arrived.is_empty() {
+                found = rows::delete_deliveries(tx, queue, arrived).await?;
+            }
+            for (it, (step, ..)) in kept.iter().filter(|(_, (step, ..))| *step != Step::Done) {
+                if settle(tx, queue, &it.parcel, *step, now).await? {
+                    found.insert(it.parcel.event_id);
                 }
-                is_told = follow(tx, profile, to, (step, author.as_ref(), numbers), now).await?;
             }
-            rows::give_back(tx, queue, parcel.subject).await?;
-            Ok(is_told)
+            let attempts: Vec<Tried<'_>> = kept
+                .iter()
+                .filter(|(it, _)| found.contains(&it.parcel.event_id))
+                .filter(|(it, _)| it.attempt.outcome != Outcome::Failed(Fault::OutsideTrial))
+                .map(|(it, _)| Tried {
+                    parcel: &it.parcel,
+                    outcome: it.attempt.outcome,
+                    answer: &it.attempt.answer,
+                    took: i64::try_from(it.attempt.took.as_micros()).unwrap_or(i64::MAX),
+                })
+                .collect();
+            rows::insert_attempts(tx, queue, &attempts, now).await?;
+            if to.recipient.heard_until > now {
+                for Tried { parcel, .. } in &attempts {
+                    let attempt = Some((queue.hook, parcel.attempts + 1));
+                    listeners::rows::note(tx, queue.store, parcel.event_id, attempt, now).await?;
+                }
+            }
+            let (mut is_told, mut has_arrived) = (false, false);
+            for (it, (step, author, numbers)) in kept.iter().copied() {
+                if !found.contains(&it.parcel.event_id) || *step == Step::Done && has_arrived {
+                    continue;
+                }
+                has_arrived |= *step == Step::Done;
+                is_told |= follow(tx, profile, to, (*step, author.as_ref(), *numbers), now).await?;
+            }
+            let subjects: Vec<i64> = kept.iter().map(|(it, _)| it.parcel.subject).collect();
+            let due = rows::give_back(tx, queue, &subjects).await?;
+            Ok(Recorded { is_told, is_due: due.iter().any(|at| *at <= now) })
         })
         .await
 }
@@ -262,7 +343,9 @@ async fn settle(
             rows::put_off(tx, queue, parcel, at, (failures + 1, attempts + 1)).await?
         }
         Step::WaitUntil(at) => rows::put_off(tx, queue, parcel, at, (failures, attempts)).await?,
-        Step::Done | Step::Deactivate => rows::delete_delivery(tx, queue, parcel).await?,
+        Step::Done | Step::Deactivate => {
+            !rows::delete_deliveries(tx, queue, [parcel.event_id]).await?.is_empty()
+        }
         // Nothing of the kind follows from an attempt; if it did, the event would stay.
         Step::Rest | Step::Send | Step::BlockUntil(_) | Step::Tell => false,
     };
@@ -453,6 +536,12 @@ fn draw_hash(chance: &dyn Chance) -> String {
 
 /// How many rows one transaction moves. It keeps other writers waiting no longer than a page is read.
 const AT_A_TIME: i64 = 200;
+
+/// Nor does it write many more deliveries than this, each with its lane.
+const DELIVERIES_AT_A_TIME: usize = 1_000;
+
+/// How many attempts one transaction records: with more its statements would not be kept prepared.
+pub(crate) const RECORDED_AT_ONCE: usize = 32;
 
 /// How long a lease holds, in seconds: an attempt and what is written of it take less by far.
 const LEASE: i64 = 20;

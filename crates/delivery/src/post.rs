@@ -181,7 +181,8 @@ impl Post {
 
     /// A connection to one of the addresses, all of which may be connected to.
     async fn reach(&self, place: &Place) -> Result<TcpStream, Fault> {
-        let found = self.dial.resolve(&place.door.host, place.door.port).await.map_err(|_| Fault::Name);
+        let found =
+            self.dial.resolve(&place.door.host, place.door.port).await.map_err(|_| Fault::Name);
         let addresses = self.unless_trial(found)?;
         // A name that leads to where nothing may be sent is not to be trusted with its other addresses either.
         for address in &addresses {

@@ -1,3 +1,5 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use kernel::{AccountId, HookId, StoreId, Timestamp};
 use resources::hooks::model::{EventScope, Hook};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, WriteTx, Writes};
@@ -49,6 +51,32 @@ pub(crate) struct Parcel {
     pub(crate) attempts: i64,
     pub(crate) hash: String,
     pub(crate) body: String,
+}
+
+/// An event that somebody is to be told of: its number, its name and its body.
+pub(crate) struct Told<'e> {
+    pub(crate) event_id: i64,
+    pub(crate) hash: &'e str,
+    pub(crate) event: &'e Waiting,
+    pub(crate) body: String,
+}
+
+/// That a webhook is to be told of an event.
+pub(crate) struct Delivery {
+    pub(crate) hook: HookId,
+    pub(crate) event_id: i64,
+    pub(crate) subject: i64,
+    pub(crate) due_at: Timestamp,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Copy)]
+pub(crate) struct Tried<'a> {
+    pub(crate) parcel: &'a Parcel,
+    pub(crate) outcome: Outcome,
+    pub(crate) answer: &'a str,
+    /// In microseconds.
+    pub(crate) took: i64,
 }
 
 /// The first store after this one whose outbox has events. Over all stores.
@@ -176,73 +204,111 @@ pub(crate) async fn take_out(tx: &mut WriteTx, store: StoreId, events: &[Waiting
     Ok(())
 }
 
-/// Keep an event under this number, with its name and its body. `false` where another has the number.
-pub(crate) async fn insert_event(
+/// Keep events under their numbers, with their names and their bodies. The numbers that nobody else had.
+pub(crate) async fn insert_events(
     tx: &mut WriteTx,
     store: StoreId,
-    (event_id, hash): (i64, &str),
-    event: &Waiting,
-    body: &str,
-) -> Result<bool> {
-    let kept = tx
-        .query(
-            "INSERT INTO event (store_id, event_id, hash, scope, subject, body, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (store_id, event_id) DO NOTHING",
-        )
-        .bind(store)
-        .bind(event_id)
-        .bind(hash)
-        .bind(event.scope.as_str())
-        .bind(event.subject)
-        .bind(body)
-        .bind(event.created_at)
-        .execute()
-        .await?;
-    Ok(kept == 1)
+    events: &[Told<'_>],
+) -> Result<BTreeSet<i64>> {
+    let mut kept = BTreeSet::new();
+    for some in together(events, 8) {
+        let mut query = tx
+            .query("INSERT INTO event (store_id, event_id, hash, scope, subject, body, created_at) VALUES ($1, ")
+            .bind(store);
+        for (at, it) in some.iter().enumerate() {
+            query = query
+                .push(if at == 0 { "" } else { "), ($1, " })
+                .push_bind(it.event_id)
+                .push(", ")
+                .push_bind(it.hash)
+                .push(", ")
+                .push_bind(it.event.scope.as_str())
+                .push(", ")
+                .push_bind(it.event.subject)
+                .push(", ")
+                .push_bind(it.body.as_str())
+                .push(", ")
+                .push_bind(it.event.created_at);
+        }
+        let some: Vec<(i64,)> = query
+            .push(") ON CONFLICT (store_id, event_id) DO NOTHING RETURNING event_id")
+            .fetch_all()
+            .await?;
+        kept.extend(some.into_iter().map(|(event_id,)| event_id));
+    }
+    Ok(kept)
 }
 
-/// A webhook is to be told of an event.
-pub(crate) async fn insert_delivery(
+/// Webhooks are to be told of events.
+pub(crate) async fn insert_deliveries(
     tx: &mut WriteTx,
     store: StoreId,
-    (event_id, hook): (i64, HookId),
-    subject: i64,
-    due_at: Timestamp,
+    deliveries: &[Delivery],
 ) -> Result<()> {
-    tx.query(
-        "INSERT INTO delivery (store_id, hook_id, event_id, subject, due_at, failures, attempts)
-         VALUES ($1, $2, $3, $4, $5, 0, 0)",
-    )
-    .bind(store)
-    .bind(hook)
-    .bind(event_id)
-    .bind(subject)
-    .bind(due_at)
-    .execute()
-    .await?;
+    for some in together(deliveries, 8) {
+        let mut query = tx
+            .query(
+                "INSERT INTO delivery (store_id, failures, attempts, hook_id, event_id, subject, due_at)
+                 VALUES ($1, 0, 0, ",
+            )
+            .bind(store);
+        for (at, it) in some.iter().enumerate() {
+            query = query
+                .push(if at == 0 { "" } else { "), ($1, 0, 0, " })
+                .push_bind(it.hook)
+                .push(", ")
+                .push_bind(it.event_id)
+                .push(", ")
+                .push_bind(it.subject)
+                .push(", ")
+                .push_bind(it.due_at);
+        }
+        query.push(")").execute().await?;
+    }
     Ok(())
 }
 
-/// Something is due in a lane. One that is leased stays with whoever has it, who will find what has come.
-pub(crate) async fn open_lane(
+/// Something is due in lanes, each of which is there once. One that is leased stays with whoever has it, who will find
+/// what has come.
+pub(crate) async fn open_lanes(
     tx: &mut WriteTx,
     store: StoreId,
-    (hook, subject): (HookId, i64),
-    due_at: Timestamp,
+    lanes: &[((HookId, i64), Timestamp)],
 ) -> Result<()> {
-    tx.query(
-        "INSERT INTO delivery_lane (store_id, hook_id, subject, due_at, lease) VALUES ($1, $2, $3, $4, 0)
-         ON CONFLICT (store_id, hook_id, subject) DO UPDATE SET due_at = CASE
-             WHEN delivery_lane.lease = 0 AND excluded.due_at < delivery_lane.due_at THEN excluded.due_at
-             ELSE delivery_lane.due_at END",
-    )
-    .bind(store)
-    .bind(hook)
-    .bind(subject)
-    .bind(due_at)
-    .execute()
-    .await?;
+    for some in together(lanes, 16) {
+        let mut query = tx
+            .query("INSERT INTO delivery_lane (store_id, lease, hook_id, subject, due_at) VALUES ($1, 0, ")
+            .bind(store);
+        for (at, ((hook, subject), due_at)) in some.iter().enumerate() {
+            query = query
+                .push(if at == 0 { "" } else { "), ($1, 0, " })
+                .push_bind(*hook)
+                .push(", ")
+                .push_bind(*subject)
+                .push(", ")
+                .push_bind(*due_at);
+        }
+        query
+            .push(
+                ") ON CONFLICT (store_id, hook_id, subject) DO UPDATE SET due_at = CASE
+                     WHEN delivery_lane.lease = 0 AND excluded.due_at < delivery_lane.due_at THEN excluded.due_at
+                     ELSE delivery_lane.due_at END",
+            )
+            .execute()
+            .await?;
+    }
     Ok(())
+}
+
+/// The rows in powers of two, at most so many at once: one statement for every number would fill the engines' caches, and
+/// a long one is not kept prepared.
+fn together<T>(mut rows: &[T], most: usize) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let count = 1 << rows.len().min(most).checked_ilog2()?;
+        let (some, rest) = rows.split_at(count);
+        rows = rest;
+        Some(some)
+    })
 }
 
 /// A webhook, and how its domain stands.
@@ -274,179 +340,226 @@ pub(crate) async fn is_active(tx: &mut WriteTx, queue: Queue) -> Result<bool> {
     Ok(found.is_some_and(|(is_active,)| is_active))
 }
 
-/// Lease some of a webhook's lanes that are due, the oldest first: their subjects. The condition is repeated outside:
-/// what the inner query saw may have changed by the time that its row is held. It is materialized: PostgreSQL runs a
-/// sub-select in `IN` again for each row if it likes, passing over what it locked before, and takes more than the limit. The
-/// plus keeps SQLite from looking through all that is due for what the list has.
-pub(crate) async fn lease(
+/// The subjects of some of a webhook's lanes that are due, the oldest first, held until the transaction ends.
+pub(crate) async fn due_lanes(
     tx: &mut WriteTx,
     queue: Queue,
-    (lease, until): (i64, Timestamp),
     now: Timestamp,
     limit: i64,
 ) -> Result<Vec<i64>> {
-    let leased: Vec<(i64,)> = leasing(tx, queue, (lease, until), now, limit).fetch_all().await?;
-    Ok(leased.into_iter().map(|(subject,)| subject).collect())
+    let due: Vec<(i64,)> = finding(tx, queue, now, limit).fetch_all().await?;
+    Ok(due.into_iter().map(|(subject,)| subject).collect())
 }
 
-fn leasing(
-    tx: &mut WriteTx,
-    queue: Queue,
-    (lease, until): (i64, Timestamp),
-    now: Timestamp,
-    limit: i64,
-) -> Query<'_, Writes> {
+fn finding(tx: &mut WriteTx, queue: Queue, now: Timestamp, limit: i64) -> Query<'_, Writes> {
     let skip_locked = tx.skip_locked();
     tx.query(
-        "WITH due AS MATERIALIZED
-             (SELECT store_id, subject FROM delivery_lane WHERE store_id = $1 AND hook_id = $2 AND due_at <= $3
-              ORDER BY due_at LIMIT $6",
+        "SELECT subject FROM delivery_lane WHERE store_id = $1 AND hook_id = $2 AND due_at <= $3
+         ORDER BY due_at LIMIT $4",
     )
     .push(skip_locked)
-    .push(
-        ") UPDATE delivery_lane SET lease = $4, due_at = $5
-         WHERE store_id = $1 AND hook_id = $2 AND +due_at <= $3
-             AND subject IN (SELECT subject FROM due WHERE store_id = $1)
-         RETURNING subject",
-    )
     .bind(queue.store)
     .bind(queue.hook)
     .bind(now)
-    .bind(lease)
-    .bind(until)
     .bind(limit)
 }
 
-/// The delivery that is first in a lane that was leased, if it is due.
-pub(crate) async fn first(
+/// Lease lanes that are held.
+pub(crate) async fn lease(
+    tx: &mut WriteTx,
+    queue: Queue,
+    subjects: &[i64],
+    (lease, until): (i64, Timestamp),
+) -> Result<()> {
+    leasing(tx, queue, subjects, (lease, until)).execute().await?;
+    Ok(())
+}
+
+fn leasing<'t>(
+    tx: &'t mut WriteTx,
+    queue: Queue,
+    subjects: &[i64],
+    (lease, until): (i64, Timestamp),
+) -> Query<'t, Writes> {
+    tx.query(
+        "UPDATE delivery_lane SET lease = $3, due_at = $4
+         WHERE store_id = $1 AND hook_id = $2 AND subject IN ",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .bind(lease)
+    .bind(until)
+    .push_list(subjects.iter().copied())
+}
+
+/// The delivery that is first in each of these lanes, where it is due. What else waits in a lane is not looked at.
+pub(crate) async fn firsts(
     tx: &mut ReadTx,
     queue: Queue,
-    subject: i64,
-    lease: i64,
+    subjects: &[i64],
     now: Timestamp,
-) -> Result<Option<Parcel>> {
-    let first: Option<First> = firsts(tx, queue, subject, now).fetch_optional().await?;
-    Ok(first.map(|First { event_id, failures, attempts, hash, body }| Parcel {
-        subject,
-        lease,
-        event_id,
-        failures,
-        attempts,
-        hash,
-        body,
-    }))
+) -> Result<Vec<First>> {
+    looking(tx, queue, subjects, now).fetch_all().await
 }
 
-fn firsts(tx: &mut ReadTx, queue: Queue, subject: i64, now: Timestamp) -> Query<'_, Reads> {
+fn looking<'t>(
+    tx: &'t mut ReadTx,
+    queue: Queue,
+    subjects: &[i64],
+    now: Timestamp,
+) -> Query<'t, Reads> {
     tx.query(
-        "SELECT d.event_id, d.failures, d.attempts, e.hash, e.body
-         FROM delivery d JOIN event e ON e.store_id = d.store_id AND e.event_id = d.event_id
-         WHERE d.store_id = $1 AND d.hook_id = $2 AND d.subject = $3 AND d.due_at <= $4
-         ORDER BY d.due_at, d.event_id LIMIT 1",
+        "SELECT l.subject, d.event_id, d.failures, d.attempts, e.hash, e.body
+         FROM delivery_lane l
+         JOIN delivery d ON d.store_id = l.store_id AND d.hook_id = l.hook_id AND d.event_id =
+             (SELECT f.event_id FROM delivery f WHERE f.store_id = $1 AND f.hook_id = $2 AND f.subject = l.subject
+              ORDER BY f.due_at, f.event_id LIMIT 1)
+         JOIN event e ON e.store_id = d.store_id AND e.event_id = d.event_id
+         WHERE l.store_id = $1 AND l.hook_id = $2 AND d.due_at <= $3 AND l.subject IN ",
     )
     .bind(queue.store)
     .bind(queue.hook)
-    .bind(subject)
     .bind(now)
+    .push_list(subjects.iter().copied())
 }
 
-/// Hold a lane until the transaction ends, if it is still leased so: `false` where the lease ran out and another has it,
-/// or the lane is gone.
-pub(crate) async fn hold_lane(tx: &mut WriteTx, queue: Queue, parcel: &Parcel) -> Result<bool> {
+/// Hold lanes until the transaction ends: under which number each is leased, of those that are there.
+pub(crate) async fn hold_lanes(
+    tx: &mut WriteTx,
+    queue: Queue,
+    subjects: impl IntoIterator<Item = i64>,
+) -> Result<BTreeMap<i64, i64>> {
+    let held: Vec<Lane> = holding(tx, queue, subjects).fetch_all().await?;
+    Ok(held.into_iter().map(|Lane(subject, lease)| (subject, lease)).collect())
+}
+
+fn holding(
+    tx: &mut WriteTx,
+    queue: Queue,
+    subjects: impl IntoIterator<Item = i64>,
+) -> Query<'_, Writes> {
     let for_update = tx.for_update();
-    let held: Option<(i64,)> = tx
-        .query(
-            "SELECT lease FROM delivery_lane
-             WHERE store_id = $1 AND hook_id = $2 AND subject = $3 AND lease = $4",
-        )
-        .push(for_update)
-        .bind(queue.store)
-        .bind(queue.hook)
-        .bind(parcel.subject)
-        .bind(parcel.lease)
-        .fetch_optional()
-        .await?;
-    Ok(held.is_some())
+    tx.query(
+        "SELECT subject, lease FROM delivery_lane
+         WHERE store_id = $1 AND hook_id = $2 AND subject IN ",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .push_list(subjects)
+    // Whoever holds several holds them in one order.
+    .push(" ORDER BY subject")
+    .push(for_update)
 }
 
-/// Give a lane that is held back: it is due when what is first in it is, and gone where nothing is.
-pub(crate) async fn give_back(tx: &mut WriteTx, queue: Queue, subject: i64) -> Result<()> {
-    let next: Option<(Timestamp,)> = tx
-        .query(
-            "SELECT due_at FROM delivery WHERE store_id = $1 AND hook_id = $2 AND subject = $3
-             ORDER BY due_at, event_id LIMIT 1",
-        )
-        .bind(queue.store)
-        .bind(queue.hook)
-        .bind(subject)
-        .fetch_optional()
-        .await?;
-    let Some((due_at,)) = next else {
-        tx.query("DELETE FROM delivery_lane WHERE store_id = $1 AND hook_id = $2 AND subject = $3")
+/// Give lanes that are held back: each is due when what is first in it is, and gone where nothing is. When those are due
+/// that stay.
+pub(crate) async fn give_back(
+    tx: &mut WriteTx,
+    queue: Queue,
+    subjects: &[i64],
+) -> Result<Vec<Timestamp>> {
+    let gone: Vec<(i64,)> = emptied(tx, queue, subjects).fetch_all().await?;
+    if gone.len() == subjects.len() {
+        return Ok(Vec::new());
+    }
+    let stay = subjects.iter().copied().filter(|subject| !gone.contains(&(*subject,)));
+    let due: Vec<(Timestamp,)> = filled(tx, queue, stay).fetch_all().await?;
+    Ok(due.into_iter().map(|(due_at,)| due_at).collect())
+}
+
+/// Due at 0 where the last one has gone with its customer just now: then the lane is looked at once more, and goes.
+fn filled(
+    tx: &mut WriteTx,
+    queue: Queue,
+    subjects: impl IntoIterator<Item = i64>,
+) -> Query<'_, Writes> {
+    tx.query(
+        "UPDATE delivery_lane SET lease = 0, due_at = COALESCE(
+             (SELECT d.due_at FROM delivery d WHERE d.store_id = $1 AND d.hook_id = $2
+              AND d.subject = delivery_lane.subject ORDER BY d.due_at, d.event_id LIMIT 1), 0)
+         WHERE store_id = $1 AND hook_id = $2 AND subject IN ",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .push_list(subjects)
+    .push(" RETURNING due_at")
+}
+
+/// Asked lane by lane, so that no planner joins them with all that waits.
+fn emptied<'t>(tx: &'t mut WriteTx, queue: Queue, subjects: &[i64]) -> Query<'t, Writes> {
+    tx.query(
+        "DELETE FROM delivery_lane
+         WHERE (SELECT d.event_id FROM delivery d WHERE d.store_id = $1 AND d.hook_id = $2
+                AND d.subject = delivery_lane.subject ORDER BY d.due_at, d.event_id LIMIT 1) IS NULL
+             AND store_id = $1 AND hook_id = $2 AND subject IN ",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .push_list(subjects.iter().copied())
+    .push(" RETURNING subject")
+}
+
+/// Keep what came of attempts. The caller has written their deliveries.
+pub(crate) async fn insert_attempts(
+    tx: &mut WriteTx,
+    queue: Queue,
+    attempts: &[Tried<'_>],
+    at: Timestamp,
+) -> Result<()> {
+    for some in together(attempts, 8) {
+        let mut query = tx
+            .query(
+                "INSERT INTO delivery_attempt (store_id, hook_id, at, event_id, attempt, took, status, fault, answer)
+                 VALUES ($1, $2, $3, ",
+            )
             .bind(queue.store)
             .bind(queue.hook)
-            .bind(subject)
-            .execute()
-            .await?;
-        return Ok(());
-    };
-    tx.query(
-        "UPDATE delivery_lane SET lease = 0, due_at = $4
-         WHERE store_id = $1 AND hook_id = $2 AND subject = $3",
-    )
-    .bind(queue.store)
-    .bind(queue.hook)
-    .bind(subject)
-    .bind(due_at)
-    .execute()
-    .await?;
+            .bind(at);
+        for (row, it) in some.iter().enumerate() {
+            let (status, fault) = match it.outcome {
+                Outcome::Answered(status) => (i64::from(status), ""),
+                Outcome::Failed(fault) => (0, fault.name()),
+            };
+            query = query
+                .push(if row == 0 { "" } else { "), ($1, $2, $3, " })
+                .push_bind(it.parcel.event_id)
+                .push(", ")
+                .push_bind(it.parcel.attempts + 1)
+                .push(", ")
+                .push_bind(it.took)
+                .push(", ")
+                .push_bind(status)
+                .push(", ")
+                .push_bind(fault)
+                .push(", ")
+                .push_bind(it.answer);
+        }
+        query.push(")").execute().await?;
+    }
     Ok(())
 }
 
-/// Keep what came of an attempt. The caller has written its delivery.
-pub(crate) async fn insert_attempt(
+/// Nothing more is to be done for deliveries. The caller holds their lanes. The events of those that there were: one may
+/// have gone meanwhile, with its customer.
+pub(crate) async fn delete_deliveries(
     tx: &mut WriteTx,
     queue: Queue,
-    parcel: &Parcel,
-    at: Timestamp,
-    (outcome, answer, took): (Outcome, &str, i64),
-) -> Result<()> {
-    let (status, fault) = match outcome {
-        Outcome::Answered(status) => (i64::from(status), ""),
-        Outcome::Failed(fault) => (0, fault.name()),
-    };
-    tx.query(
-        "INSERT INTO delivery_attempt (store_id, hook_id, event_id, attempt, at, took, status, fault, answer)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    )
-    .bind(queue.store)
-    .bind(queue.hook)
-    .bind(parcel.event_id)
-    .bind(parcel.attempts + 1)
-    .bind(at)
-    .bind(took)
-    .bind(status)
-    .bind(fault)
-    .bind(answer)
-    .execute()
-    .await?;
-    Ok(())
+    event_ids: impl IntoIterator<Item = i64>,
+) -> Result<BTreeSet<i64>> {
+    let gone: Vec<(i64,)> = deleting(tx, queue, event_ids).fetch_all().await?;
+    Ok(gone.into_iter().map(|(event_id,)| event_id).collect())
 }
 
-/// Nothing more is to be done for a delivery. The caller holds its lane. `false` where it went meanwhile, with its customer.
-pub(crate) async fn delete_delivery(
+fn deleting(
     tx: &mut WriteTx,
     queue: Queue,
-    parcel: &Parcel,
-) -> Result<bool> {
-    let gone = tx
-        .query("DELETE FROM delivery WHERE store_id = $1 AND hook_id = $2 AND event_id = $3")
+    event_ids: impl IntoIterator<Item = i64>,
+) -> Query<'_, Writes> {
+    tx.query("DELETE FROM delivery WHERE store_id = $1 AND hook_id = $2 AND event_id IN ")
         .bind(queue.store)
         .bind(queue.hook)
-        .bind(parcel.event_id)
-        .execute()
-        .await?;
-    Ok(gone == 1)
+        .push_list(event_ids)
+        .push(" RETURNING event_id")
 }
 
 /// A delivery waits until then, after so many failures and attempts. The caller holds its lane. `false` where it went
@@ -902,6 +1015,14 @@ impl FromRow for Turn {
     }
 }
 
+struct Lane(i64, i64);
+
+impl FromRow for Lane {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("subject")?, row.get("lease")?))
+    }
+}
+
 struct Arrival(HookId, Timestamp);
 
 impl FromRow for Arrival {
@@ -944,17 +1065,20 @@ impl FromRow for Recipient {
     }
 }
 
-struct First {
-    event_id: i64,
-    failures: i64,
-    attempts: i64,
-    hash: String,
-    body: String,
+/// The delivery that is first in a lane.
+pub(crate) struct First {
+    pub(crate) subject: i64,
+    pub(crate) event_id: i64,
+    pub(crate) failures: i64,
+    pub(crate) attempts: i64,
+    pub(crate) hash: String,
+    pub(crate) body: String,
 }
 
 impl FromRow for First {
     fn from_row(row: &Row<'_>) -> Result<Self> {
         Ok(Self {
+            subject: row.get("subject")?,
             event_id: row.get("event_id")?,
             failures: row.get("failures")?,
             attempts: row.get("attempts")?,
@@ -976,8 +1100,6 @@ impl FromRow for Slot {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use sql::Db;
     use tempfile::TempDir;
 
@@ -995,23 +1117,85 @@ mod tests {
 
     const QUEUE: Queue = Queue { store: StoreId(1), hook: HookId(1) };
 
-    /// However much waits, what is leased is found at one end of an index.
+    /// However much waits, what is leased is found at one end of an index, and what is written by its key.
     #[tokio::test]
     async fn a_lease_reads_no_more_than_it_takes() {
         let (_place, db) = database().await;
-        let plan = async |tx: &mut WriteTx| {
-            leasing(tx, QUEUE, (1, Timestamp(2)), Timestamp(1), 8).plan().await
-        };
+        let plan = async |tx: &mut WriteTx| finding(tx, QUEUE, Timestamp(1), 8).plan().await;
         let plan = db.write(plan).await.unwrap().join("; ");
-        let inner = "delivery_lane_by_due (store_id=? AND hook_id=? AND due_at<?)";
-        assert!(plan.contains(inner), "{plan}");
-        assert!(plan.contains("(store_id=? AND hook_id=? AND subject=?)"), "{plan}");
-        assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN delivery_lane"), "{plan}");
-        assert_eq!(plan.matches("delivery_lane_by_due").count(), 1, "{plan}");
-        let plan = async |tx: &mut ReadTx| firsts(tx, QUEUE, 1, Timestamp(1)).plan().await;
+        let due = "delivery_lane_by_due (store_id=? AND hook_id=? AND due_at<?)";
+        assert!(plan.contains(due) && !plan.contains("TEMP B-TREE"), "{plan}");
+        let key = "delivery_lane_1 (store_id=? AND hook_id=? AND subject=?)";
+        let first = "delivery_by_lane (store_id=? AND hook_id=? AND subject=?)";
+        let plan =
+            async |tx: &mut WriteTx| leasing(tx, QUEUE, &[1, 2], (1, Timestamp(2))).plan().await;
+        let plan = db.write(plan).await.unwrap().join("; ");
+        assert!(plan.contains(key) && !plan.contains("SCAN"), "{plan}");
+        let plan = async |tx: &mut ReadTx| looking(tx, QUEUE, &[1, 2], Timestamp(1)).plan().await;
         let plan = db.read(plan).await.unwrap().join("; ");
-        let first = "delivery_by_lane (store_id=? AND hook_id=? AND subject=? AND due_at<?)";
-        assert!(plan.contains(first) && !plan.contains("TEMP B-TREE"), "{plan}");
+        assert!(
+            plan.contains(first) && plan.contains("(store_id=? AND hook_id=? AND event_id=?)"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE") && !plan.contains("SCAN"), "{plan}");
+        let plan = async |tx: &mut WriteTx| filled(tx, QUEUE, [1, 2]).plan().await;
+        let plan = db.write(plan).await.unwrap().join("; ");
+        assert!(plan.contains(key) && plan.contains(first) && !plan.contains("SCAN"), "{plan}");
+        let plan = async |tx: &mut WriteTx| emptied(tx, QUEUE, &[1, 2]).plan().await;
+        let plan = db.write(plan).await.unwrap().join("; ");
+        assert!(plan.contains(key) && plan.contains(first) && !plan.contains("SCAN"), "{plan}");
+    }
+
+    /// `PostgreSQL` plans with its statistics: here with those of a webhook for which much waits.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn among_a_hundred_thousand_lanes_postgresql_finds_each_by_its_key() {
+        testkit::run(testkit::Engine::Postgres, among_many).await;
+    }
+
+    async fn among_many(service: testkit::Service) {
+        const MANY: &str =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) ";
+        for fill in [
+            "INSERT INTO delivery_lane (store_id, hook_id, subject, due_at, lease) SELECT 1, 1, i, i, 0 FROM n",
+            "INSERT INTO delivery (store_id, hook_id, event_id, subject, due_at, failures, attempts)
+             SELECT 1, 1, i, i, i, 0, 0 FROM n",
+            "INSERT INTO event (store_id, event_id, hash, scope, subject, body, created_at)
+             SELECT 1, i, CAST(i AS TEXT), 'store/customer/created', i, '{}', i FROM n",
+        ] {
+            service.meddle(&format!("{MANY}{fill}")).await;
+        }
+        service.meddle("ANALYZE delivery_lane, delivery, event").await;
+        let plans = async |tx: &mut WriteTx| {
+            Ok::<_, sql::Error>([
+                ("subject", holding(tx, QUEUE, [1, 2]).plan().await?),
+                ("subject", leasing(tx, QUEUE, &[1, 2], (1, Timestamp(2))).plan().await?),
+                ("subject", looking(tx, QUEUE, &[1, 2], Timestamp(1)).plan().await?),
+                ("subject", emptied(tx, QUEUE, &[1, 2]).plan().await?),
+                ("subject", filled(tx, QUEUE, [1, 2]).plan().await?),
+                ("event_id", deleting(tx, QUEUE, [1, 2]).plan().await?),
+                ("due_at", finding(tx, QUEUE, Timestamp(1), 8).plan().await?),
+            ])
+        };
+        for (by, plan) in service.app().db.write(plans).await.expect("plans") {
+            let steps = plan.join("\n");
+            let is_found =
+                |step: &String| step.contains("Index Cond") && step.contains(&format!("({by} "));
+            assert!(plan.iter().any(is_found), "{steps}");
+            for word in ["Seq Scan", "Hash", "Merge", "Filter: (subject", "Filter: (event_id"] {
+                assert!(!steps.contains(word), "{word}: {steps}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_written_in_powers_of_two() {
+        let lengths = |count: usize| -> Vec<usize> {
+            together(&vec![(); count], 8).map(<[()]>::len).collect()
+        };
+        assert_eq!(lengths(0), [0_usize; 0]);
+        assert_eq!(lengths(1), [1]);
+        assert_eq!(lengths(7), [4, 2, 1]);
+        assert_eq!(lengths(29), [8, 8, 8, 4, 1]);
     }
 
     #[tokio::test]

@@ -11,15 +11,17 @@
 //!    row from the outbox. There is no cursor: numbers of events are drawn before their transactions commit, and what
 //!    is in the outbox is what waits. One worker at a time takes a store's events (`delivery_turn`), so that the later
 //!    ones are not taken before the earlier.
-//! 2. **Lease.** The deliveries of one subject (a customer) to one webhook make a *lane*. To lease a lane is to set its
-//!    `due_at` to when the lease ends, under a number of its own; the condition stands outside and inside the statement, so
-//!    that of two workers one gets it. The first delivery in it is sent, and no other one: a customer's events keep
+//! 2. **Lease.** The deliveries of one subject (a customer) to one webhook make a *lane*. To lease lanes is to hold some
+//!    that are due, passing over those that another worker holds, and to set their `due_at` to when the lease ends, under a
+//!    number of its own. The first delivery in each is sent, and no other one: a customer's events keep
 //!    their order. A lane's `due_at` is that of its first delivery, so a lease reads as many rows as it takes, however
 //!    many wait, and it is made for one webhook, so that no other's backlog is in the way.
 //! 3. **Send.** Over the network, with no transaction open, for ten seconds at most.
-//! 4. **Record.** Hold the lane, if it still has the lease's number; keep what came of the attempt; then do what
-//!    `model::next` says: the delivery goes, or waits for its next rung; or it is a dead letter, and the webhook is made
-//!    inactive. Give the lane back: due when what is first in it now is due, and gone where nothing is.
+//! 4. **Record.** What landed for a webhook is recorded together: as many letters as there are when it is their turn. Nobody
+//!    waits for more of them. Hold their lanes, and go on with those that still have their lease's number; keep what came of
+//!    each attempt; then do what `model::next` says: the delivery goes, or waits for its next rung; or it is a dead letter,
+//!    and the webhook is made inactive. Give the lanes back: due when what is first in them now is due, and gone where
+//!    nothing is. If that fails, each letter is recorded alone, so that one which cannot be spoils no other.
 //!
 //! **What fails keeps nobody waiting.** A delivery that failed has a later `due_at`, and the next event of the customer may
 //! go: that is where order ends, as it does on the real service.
@@ -28,12 +30,12 @@
 //! the same name: only so is anything sent twice. Who comes back late with an outcome finds another number, and keeps
 //! nothing. A lease is twice as long as an attempt; the clocks of the machines are to agree within those ten seconds.
 //!
-//! **A slow destination delays no other.** Each may have a few letters on their way; one that fails has a single one
-//! until something arrives there; all together have no more than memory is for. A domain that fails too often is
+//! **A slow destination delays no other.** Each may have a few letters on their way, which count until they are recorded; one
+//! that fails has a single one until something arrives there; all together have no more than memory is for. A domain that fails too often is
 //! blocked: the counts are rows that all workers add to once a second, and so is the block.
 //!
 //! **Whoever is gone** (a webhook deleted or made inactive, an account revoked, a store being deleted) is found when a
-//! lease is wanted. What waits for it is then dropped, some rows at a time; for one that is inactive it becomes dead
+//! lease is wanted, a second later at most: so long what is known of a webhook is taken to be so. What waits for it is then dropped, some rows at a time; for one that is inactive it becomes dead
 //! letters, as does what was given up: they are kept, and may be asked for again. A customer who is erased takes the events
 //! of consent and metafields along, in the same transaction (`deliveries::rows`).
 //!
@@ -44,9 +46,11 @@
 //! attempt as it is recorded: a row of numbers, in the same transaction. Where nobody does, that costs a look at an empty
 //! index for each fan-out, and nothing else.
 //!
-//! **Waking.** A write rings `App::changed` after its commit. What other processes leave, what waits for its rung and
-//! what a dead worker had is looked for once a second: two statements where there is nothing, and one for each webhook
-//! for which something waits.
+//! **Waking.** A write rings `App::changed` after its commit. Whether other processes left something in an outbox is looked
+//! for four times a second, in one statement where there is nothing, and more often while there is. What waits for its rung
+//! and what a dead worker had is looked for once a second: one statement where there is nothing, and one for each webhook for
+//! which something waits. A lease is asked for when something was fanned out or is due again, and, where the last one
+//! found more than there was room for, when letters have been recorded.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -57,19 +61,20 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use kernel::{Result, StoreId};
 use resources::{hooks::model::Headers, listeners};
 use rest::App;
 use tokio::{
     sync::{Notify, Semaphore},
-    task::{JoinSet, yield_now},
+    task::{JoinError, JoinSet},
     time::{Instant, sleep, sleep_until},
 };
 
 use crate::{
     letter::{self, Letter},
     model::{self, Fault, Occasion, Outcome, Profile, Step},
-    ops::{self, Addressee},
+    ops::{self, Addressee, Landed},
     post::{Attempt, Post},
     rows::{Parcel, Queue},
 };
@@ -85,7 +90,13 @@ struct Inside {
     /// For whom fan-out has found something.
     fresh: Mutex<BTreeSet<Queue>>,
     bell: Notify,
-    paces: Mutex<HashMap<Destination, Pace>>,
+    paces: Mutex<Paces>,
+    /// For whom more is due than there was room for.
+    more: Mutex<BTreeSet<Queue>>,
+    /// Webhooks, and since when that is known of them.
+    known: Mutex<HashMap<Queue, (Instant, Arc<Addressee>)>>,
+    /// What came of letters and is not recorded yet, of each webhook for which somebody is about to.
+    landed: Mutex<HashMap<Queue, Vec<Flown>>>,
     /// Leaves the database to others, however many letters land at once.
     recording: Semaphore,
     /// Attempts and failures that are not counted yet.
@@ -96,6 +107,13 @@ struct Inside {
 
 /// A domain that a store's webhooks lead to.
 type Destination = (StoreId, String);
+
+/// How many letters are on their way, and to where.
+#[derive(Debug, Default)]
+struct Paces {
+    all: usize,
+    of: HashMap<Destination, Pace>,
+}
 
 /// How many letters may be on their way to a destination, and how many are.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +133,9 @@ impl Worker {
             fresh: Mutex::default(),
             bell: Notify::new(),
             paces: Mutex::default(),
+            more: Mutex::default(),
+            known: Mutex::default(),
+            landed: Mutex::default(),
             recording: Semaphore::new(RECORDERS),
             uncounted: Mutex::default(),
             untallied: Mutex::default(),
@@ -138,9 +159,10 @@ impl Worker {
             for store in ops::stores(app).await? {
                 while ops::fan_out(app, store).await?.is_more {}
             }
+            held(&self.0.known).clear();
             let mut flights = JoinSet::new();
             for queue in ops::due(app).await? {
-                while self.send_off(queue, &mut flights).await? {}
+                while self.send_off(self.take(queue).await?, &mut flights) == Again::AtOnce {}
             }
             if flights.is_empty() {
                 return Ok(attempts);
@@ -177,14 +199,16 @@ impl Worker {
     async fn fan_out(&self) {
         let app = &self.0.app;
         let mut stores = BTreeSet::new();
-        let mut looked: Option<Instant> = None;
+        let mut look = Instant::now();
         loop {
-            if looked.is_none_or(|at| at.elapsed() >= LOOK) {
-                match ops::stores(app).await {
-                    Ok(found) => stores.extend(found),
-                    Err(error) => tracing::warn!(%error, "the outboxes cannot be read"),
-                }
-                looked = Some(Instant::now());
+            if Instant::now() >= look {
+                let found = ops::stores(app).await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "the outboxes cannot be read");
+                    BTreeSet::new()
+                });
+                // Where another process leaves something, more is soon to come.
+                look = Instant::now() + if found.is_empty() { FOLLOW } else { TOGETHER };
+                stores.extend(found);
             }
             let mut left = BTreeSet::new();
             for store in stores {
@@ -198,7 +222,8 @@ impl Worker {
                     }
                 }
             }
-            let patience = if left.is_empty() { LOOK } else { TOGETHER };
+            let patience = look.saturating_duration_since(Instant::now());
+            let patience = if left.is_empty() { patience } else { TOGETHER };
             stores = app.changed.take(patience).await.unwrap_or_default();
             if left.is_empty() {
                 // What happens meanwhile shares the transaction.
@@ -210,8 +235,8 @@ impl Worker {
 
     async fn deliver(&self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
-        let mut flights = JoinSet::new();
-        let mut due = BTreeSet::new();
+        let (mut flights, mut leases) = (JoinSet::new(), JoinSet::new());
+        let (mut due, mut leasing) = (BTreeSet::new(), BTreeSet::new());
         let mut last = None;
         let mut look = Instant::now();
         loop {
@@ -225,34 +250,35 @@ impl Worker {
             }
             // Whoever was served last is last in turn.
             let after = last.map_or(Bound::Unbounded, Bound::Excluded);
-            let later: Vec<Queue> = due.range((after, Bound::Unbounded)).copied().collect();
+            let later = due.range((after, Bound::Unbounded)).chain(&due).take(due.len());
+            let is_free = |queue: &&Queue| !leasing.contains(*queue);
             let turns: Vec<Queue> =
-                later.iter().copied().chain(due.iter().copied()).take(due.len()).collect();
-            due.clear();
+                later.filter(is_free).copied().take(LEASES.saturating_sub(leases.len())).collect();
             for queue in turns {
-                match self.send_off(queue, &mut flights).await {
-                    Ok(is_more) => due.extend(is_more.then_some(queue)),
-                    Err(error) => {
-                        let (store_id, hook_id) = (queue.store.0, queue.hook.0);
-                        tracing::warn!(store_id, hook_id, %error, "deliveries wait");
-                    }
-                }
+                due.remove(&queue);
+                leasing.insert(queue);
+                let worker = self.clone();
+                leases.spawn(async move { (queue, worker.take(queue).await) });
                 last = Some(queue);
             }
-            let is_hurried = !due.is_empty();
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(landed) = flights.join_next() => {
-                    due.extend(landed.ok());
-                    while let Some(landed) = flights.try_join_next() {
-                        due.extend(landed.ok());
+                Some(leased) = leases.join_next() => {
+                    let (queue, again) = self.leased(leased, &mut flights);
+                    match queue {
+                        Some(queue) => { leasing.remove(&queue); }
+                        None => leasing.clear(),
                     }
+                    due.extend(queue.filter(|_| again == Again::AtOnce));
                 }
+                Some(_) = flights.join_next() => while flights.try_join_next().is_some() {},
                 () = self.0.bell.notified() => {}
                 () = sleep_until(look) => {}
-                () = yield_now(), if is_hurried => {}
             }
+        }
+        while let Some(leased) = leases.join_next().await {
+            self.leased(leased, &mut flights);
         }
         while flights.join_next().await.is_some() {}
         if let Err(error) = self.count().await {
@@ -262,6 +288,8 @@ impl Worker {
 
     /// For whom something is due; and what was attempted is counted.
     async fn look(&self) -> BTreeSet<Queue> {
+        self.0.post.tidy();
+        held(&self.0.known).retain(|_, (since, _)| since.elapsed() < KNOWN);
         if let Err(error) = self.count().await {
             tracing::warn!(%error, "attempts are not counted");
         }
@@ -271,40 +299,80 @@ impl Worker {
         })
     }
 
-    /// Send what is due to a webhook, as far as there is room. Whether it should be asked again at once.
-    async fn send_off(&self, queue: Queue, flights: &mut JoinSet<Queue>) -> Result<bool> {
-        let Inside { app, profile, .. } = &*self.0;
-        let room = MOST.saturating_sub(flights.len());
-        if room == 0 {
-            return Ok(false);
+    /// Send off what was leased. For whom, unless a panic hides it, and whether that one is asked again at once.
+    fn leased(
+        &self,
+        leased: std::result::Result<(Queue, Result<Taken>), JoinError>,
+        flights: &mut JoinSet<()>,
+    ) -> (Option<Queue>, Again) {
+        match leased {
+            Ok((queue, Ok(taken))) => (Some(queue), self.send_off(taken, flights)),
+            Ok((queue, Err(error))) => {
+                let (store_id, hook_id) = (queue.store.0, queue.hook.0);
+                tracing::warn!(store_id, hook_id, %error, "deliveries wait");
+                (Some(queue), Again::Later)
+            }
+            Err(error) => {
+                tracing::error!(%error, "deliveries wait");
+                (None, Again::Later)
+            }
         }
-        let Some(to) = ops::addressee(app, queue).await? else {
-            return ops::discard(app, queue).await;
+    }
+
+    /// Lease what is due to a webhook, as far as there is room.
+    async fn take(&self, queue: Queue) -> Result<Taken> {
+        let Inside { app, profile, more, .. } = &*self.0;
+        let nothing = |again| Taken { letters: Vec::new(), again };
+        let Some(to) = self.addressee(queue).await? else {
+            let is_more = ops::discard(app, queue).await?;
+            return Ok(nothing(if is_more { Again::AtOnce } else { Again::Later }));
         };
         let blocked_until = to.recipient.blocked_until;
         let occasion = Occasion::Due { blocked_until };
         if model::next(profile, occasion, app.clock.now()) != Step::Send {
-            return Ok(false);
+            return Ok(nothing(Again::Later));
         }
-        let mut slots = self.slots(&(queue.store, to.domain().to_owned()), room);
+        // Said before it is known, or what lands meanwhile would ask for nothing.
+        held(more).insert(queue);
+        let mut slots = self.slots(&(queue.store, to.domain().to_owned()));
         if slots.is_empty() {
-            return Ok(false);
+            return Ok(nothing(Again::Later));
         }
-        let limit = i64::try_from(slots.len()).unwrap_or(i64::MAX);
+        let limit = slots.len();
+        let parcels = ops::lease(app, queue, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+        if parcels.len() < limit {
+            held(more).remove(&queue);
+        }
+        let letters =
+            parcels.into_iter().map(|parcel| (Arc::clone(&to), parcel, slots.pop())).collect();
+        Ok(Taken { letters, again: Again::Later })
+    }
+
+    /// The webhook. What is known of it is asked anew once a second.
+    async fn addressee(&self, queue: Queue) -> Result<Option<Arc<Addressee>>> {
+        let Inside { app, known, .. } = &*self.0;
+        if let Some((since, to)) = held(known).get(&queue)
+            && since.elapsed() < KNOWN
+        {
+            return Ok(Some(Arc::clone(to)));
+        }
+        let Some(to) = ops::addressee(app, queue).await? else { return Ok(None) };
         let to = Arc::new(to);
-        for parcel in ops::lease(app, queue, limit).await? {
-            let (worker, to, slot) = (self.clone(), Arc::clone(&to), slots.pop());
-            flights.spawn(async move {
-                worker.send(&to, parcel, slot).await;
-                queue
-            });
+        held(known).insert(queue, (Instant::now(), Arc::clone(&to)));
+        Ok(Some(to))
+    }
+
+    fn send_off(&self, Taken { letters, again }: Taken, flights: &mut JoinSet<()>) -> Again {
+        for (to, parcel, slot) in letters {
+            let worker = self.clone();
+            flights.spawn(async move { worker.send(to, parcel, slot).await });
         }
-        Ok(false)
+        again
     }
 
     /// One letter: send it, and record what came of it.
-    async fn send(&self, to: &Addressee, parcel: Parcel, slot: Option<Slot>) {
-        let Inside { app, profile, post, .. } = &*self.0;
+    async fn send(&self, to: Arc<Addressee>, parcel: Parcel, slot: Option<Slot>) {
+        let Inside { app, post, .. } = &*self.0;
         let hook = to.hook();
         let sent_at = app.clock.now().seconds();
         let headers = hook.headers.iter().flat_map(Headers::iter);
@@ -328,25 +396,71 @@ impl Worker {
             let (arrived, failed) = untallied.entry(to.queue).or_default();
             *if outcome.has_arrived() { arrived } else { failed } += 1;
         }
+        self.record(Flown { to, landed: Landed { parcel, attempt }, _slot: slot }).await;
+    }
+
+    /// Record what came of a letter, together with those to the same webhook that land meanwhile: whoever is first does so
+    /// for all of them, as long as there are any.
+    async fn record(&self, flown: Flown) {
+        let queue = flown.to.queue;
+        {
+            let mut landed = held(&self.0.landed);
+            if let Some(others) = landed.get_mut(&queue) {
+                others.push(flown);
+                return;
+            }
+            landed.insert(queue, vec![flown]);
+        }
+        let mut recorder = Recorder { worker: self, queue, is_done: false };
+        loop {
+            let turn = self.0.recording.acquire().await;
+            let Some(some) = recorder.next() else { return };
+            let recorded = self.try_to_record(&some).await;
+            drop(turn);
+            if let Err(error) = recorded {
+                let (store_id, hook_id) = (queue.store.0, queue.hook.0);
+                tracing::warn!(store_id, hook_id, %error, "attempts are not recorded yet");
+                // One alone may be what is wrong with all of them.
+                join_all(some.iter().map(|it| self.record_alone(it))).await;
+            }
+            drop(some);
+            if held(&self.0.more).contains(&queue) {
+                self.note([queue]);
+            }
+        }
+    }
+
+    async fn record_alone(&self, flown: &Flown) {
+        let (queue, event_id) = (flown.to.queue, flown.landed.parcel.event_id);
+        let (store_id, hook_id) = (queue.store.0, queue.hook.0);
         for patience in RECORDING {
             let recorded = {
                 let _turn = self.0.recording.acquire().await;
-                ops::record(app, profile, to, &parcel, &attempt).await
+                self.try_to_record(std::slice::from_ref(flown)).await
             };
-            match recorded {
-                Ok(is_told) => {
-                    if is_told {
-                        app.changed.note(to.queue.store);
-                    }
-                    return;
-                }
-                Err(error) => {
-                    tracing::warn!(store_id, hook_id, event_id, %error, "an attempt is not recorded yet");
-                    sleep(patience).await;
-                }
-            }
+            let Err(error) = recorded else { return };
+            tracing::warn!(store_id, hook_id, event_id, %error, "an attempt is not recorded yet");
+            sleep(patience).await;
         }
         tracing::warn!(store_id, hook_id, event_id, "an attempt is not recorded; it is made again");
+    }
+
+    async fn try_to_record(&self, flown: &[Flown]) -> Result<()> {
+        let Inside { app, profile, known, .. } = &*self.0;
+        let Some(to) = flown.last().map(|it| &it.to) else { return Ok(()) };
+        let landed: Vec<&Landed> = flown.iter().map(|it| &it.landed).collect();
+        let recorded = ops::record(app, profile, to, &landed).await?;
+        if landed.iter().any(|it| !it.attempt.outcome.has_arrived()) {
+            // It may be inactive now.
+            held(known).remove(&to.queue);
+        }
+        if recorded.is_told {
+            app.changed.note(to.queue.store);
+        }
+        if recorded.is_due {
+            self.note([to.queue]);
+        }
+        Ok(())
     }
 
     /// Add what was attempted since to what all workers have counted.
@@ -363,31 +477,84 @@ impl Worker {
         for ((store, domain), counts) in counts.into_iter().filter(|_| profile.blocks()) {
             if ops::count(app, profile, (store, &domain), counts).await? {
                 tracing::warn!(store_id = store.0, domain, "blocked: too little arrives there");
+                held(&self.0.known).clear();
                 app.changed.note(store);
             }
         }
         Ok(())
     }
 
-    fn note(&self, queues: BTreeSet<Queue>) {
-        if !queues.is_empty() {
-            held(&self.0.fresh).extend(queues);
-            self.0.bell.notify_one();
-        }
+    /// Something is due to these.
+    fn note(&self, queues: impl IntoIterator<Item = Queue>) {
+        held(&self.0.fresh).extend(queues);
+        self.0.bell.notify_one();
     }
 
     /// The slots that are free at a destination, or none until it is worth a lease.
-    fn slots(&self, destination: &Destination, room: usize) -> Vec<Slot> {
+    fn slots(&self, destination: &Destination) -> Vec<Slot> {
         let mut paces = held(&self.0.paces);
-        let pace = paces.entry(destination.clone()).or_insert(Pace { most: FIRST, now: 0 });
+        let room = MOST.saturating_sub(paces.all);
+        let pace = paces.of.entry(destination.clone()).or_insert(Pace { most: FIRST, now: 0 });
         let free = pace.most.saturating_sub(pace.now).min(room);
-        if free * 2 < pace.most.min(room) {
+        if free == 0 || free * 2 < pace.most.min(room) {
             return Vec::new();
         }
         pace.now += free;
+        paces.all += free;
         let worker = Arc::clone(&self.0);
         let slot = || Slot { worker: Arc::clone(&worker), destination: destination.clone() };
         std::iter::repeat_with(slot).take(free).collect()
+    }
+}
+
+/// What was leased for a webhook.
+struct Taken {
+    letters: Vec<(Arc<Addressee>, Parcel, Option<Slot>)>,
+    again: Again,
+}
+
+/// When a webhook is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    AtOnce,
+    /// When something lands, happens or is due.
+    Later,
+}
+
+/// A letter of which it is known what came of it, in its place until that is recorded.
+struct Flown {
+    to: Arc<Addressee>,
+    landed: Landed,
+    _slot: Option<Slot>,
+}
+
+/// Who records what lands for a webhook. Should it end before it is done, what waits for it is given up, and is sent again
+/// when its leases have run out.
+struct Recorder<'w> {
+    worker: &'w Worker,
+    queue: Queue,
+    is_done: bool,
+}
+
+impl Recorder<'_> {
+    fn next(&mut self) -> Option<Vec<Flown>> {
+        let mut landed = held(&self.worker.0.landed);
+        let waiting = landed.get_mut(&self.queue)?;
+        if waiting.is_empty() {
+            landed.remove(&self.queue);
+            self.is_done = true;
+            return None;
+        }
+        Some(waiting.drain(..waiting.len().min(ops::RECORDED_AT_ONCE)).collect())
+    }
+}
+
+impl Drop for Recorder<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            let lost = held(&self.worker.0.landed).remove(&self.queue);
+            drop(lost);
+        }
     }
 }
 
@@ -402,7 +569,7 @@ impl Slot {
     /// long, and one where they do not.
     fn learn(&self, attempt: &Attempt) {
         let has_arrived = attempt.outcome.has_arrived();
-        if let Some(pace) = held(&self.worker.paces).get_mut(&self.destination) {
+        if let Some(pace) = held(&self.worker.paces).of.get_mut(&self.destination) {
             pace.most = match (has_arrived, attempt.took < SOON) {
                 (true, true) => (pace.most * 2).min(AT_ONE),
                 (true, false) => (pace.most / 2).max(1),
@@ -422,10 +589,11 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut paces = held(&self.worker.paces);
-        if let Some(pace) = paces.get_mut(&self.destination) {
+        paces.all = paces.all.saturating_sub(1);
+        if let Some(pace) = paces.of.get_mut(&self.destination) {
             pace.now = pace.now.saturating_sub(1);
             if pace.now == 0 && pace.most == FIRST {
-                paces.remove(&self.destination);
+                paces.of.remove(&self.destination);
             }
         }
     }
@@ -450,13 +618,22 @@ const SOON: Duration = Duration::from_secs(1);
 /// How often it is looked for what nobody rang for.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether another process left events in an outbox.
+const FOLLOW: Duration = Duration::from_millis(250);
+
 /// How long events are waited for that share a transaction.
-const TOGETHER: Duration = Duration::from_millis(20);
+const TOGETHER: Duration = Duration::from_millis(10);
 
 /// How often what is old is looked for; each store's is, once an hour.
 const SWEEP: Duration = Duration::from_mins(1);
 
-/// How many attempts are recorded at once.
+/// For how long what is known of a webhook is taken to be so.
+const KNOWN: Duration = Duration::from_secs(1);
+
+/// For how many webhooks something is leased at once.
+const LEASES: usize = 8;
+
+/// For how many of them it is recorded at once what came of their letters.
 const RECORDERS: usize = 8;
 
 /// How long it is waited for, after each try, to record an attempt: less than a lease holds.

@@ -301,6 +301,87 @@ async fn who_does_not_answer_in_time_and_who_answers_nonsense_has_failed() {
     assert_eq!(attempt.outcome, Outcome::Failed(Fault::Broken));
 }
 
+/// A receiver each of whose connections is closed after so many answers, and the next letter unanswered where it says so.
+/// How many letters each connection brought.
+async fn closing_after(
+    answers: usize,
+    hears_one_more: bool,
+) -> (SocketAddr, Arc<Mutex<Vec<usize>>>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let brought = Arc::new(Mutex::new(Vec::new()));
+    let counts = Arc::clone(&brought);
+    let listening = async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut count = 0;
+            while count < answers {
+                hear(&mut stream).await;
+                count += 1;
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                stream.write_all(answer).await.expect("it listens");
+            }
+            if hears_one_more {
+                hear(&mut stream).await;
+                count += 1;
+            }
+            drop(stream);
+            counts.lock().unwrap_or_else(PoisonError::into_inner).push(count);
+        }
+    };
+    #[expect(clippy::disallowed_methods, reason = "a receiver runs beside the test")]
+    tokio::spawn(listening);
+    (address, brought)
+}
+
+async fn sent(post: &Post, address: SocketAddr, times: usize) {
+    for _ in 0..times {
+        let attempt = post.send(&letter(&format!("http://{address}/"))).await;
+        assert_eq!((attempt.outcome, attempt.answer.as_str()), (Outcome::Answered(200), "ok"));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_and_one_that_was_closed_meanwhile_is_no_failure() {
+    let (address, brought) = closing_after(3, false).await;
+    let post = at_home();
+    for _ in 0..3 {
+        sent(&post, address, 3).await;
+        // So that it is closed for certain.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(*brought.lock().unwrap_or_else(PoisonError::into_inner), [3, 3, 3]);
+}
+
+#[tokio::test]
+async fn a_letter_that_is_hung_up_on_goes_once_more_by_a_new_connection_and_no_further() {
+    let (address, brought) = closing_after(1, true).await;
+    let post = at_home();
+    sent(&post, address, 3).await;
+    // The second and the third were heard twice: once as the last of a connection, unanswered, and once by a new one.
+    assert_eq!(*brought.lock().unwrap_or_else(PoisonError::into_inner), [2, 2]);
+    // On a new connection it is a failure.
+    let (address, brought) = closing_after(0, true).await;
+    let attempt = post.send(&letter(&format!("http://{address}/"))).await;
+    assert_eq!(attempt.outcome, Outcome::Failed(Fault::Broken));
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(*brought.lock().unwrap_or_else(PoisonError::into_inner), [1]);
+}
+
+#[tokio::test]
+async fn a_connection_that_waited_for_long_is_closed() {
+    let (address, brought) = closing_after(9, false).await;
+    let post = at_home();
+    sent(&post, address, 2).await;
+    assert_eq!(post.kept.doors().values().map(Vec::len).sum::<usize>(), 1);
+    post.tidy();
+    assert_eq!(post.kept.doors().len(), 1);
+    tokio::time::sleep(IDLE).await;
+    post.tidy();
+    assert_eq!(post.kept.doors().len(), 0);
+    assert!(brought.lock().unwrap_or_else(PoisonError::into_inner).is_empty());
+}
+
 #[tokio::test]
 async fn a_destination_shows_who_it_is() {
     let issued = KeyPair::generate().expect("a key");

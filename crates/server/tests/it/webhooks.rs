@@ -284,6 +284,42 @@ on_each_engine! {
         assert!(is_quiet(&service).await);
     }
 
+    async fn two_and_then_four_workers_keep_each_customers_order(service: Service) {
+        let receiver = Receiver::answering(|_| (200, Duration::from_millis(1))).await;
+        for who in ["one", "two"] {
+            subscribe(&service, who, "store/customer/*", &format!("{}/{who}", receiver.url())).await;
+        }
+        service.crowd(20).await;
+        for count in [2, 4] {
+            for round in 0..4 {
+                let all: Vec<Value> =
+                    (1..=20).map(|id| json!({"id": id, "first_name": format!("Name{count}{round}")})).collect();
+                for rows in all.chunks(10) {
+                    assert_eq!(service.put("modify", "/v3/customers", json!(rows)).await.status, 200);
+                }
+            }
+            let mut workers = vec![service.worker()];
+            while workers.len() < count {
+                workers.push(service.beside().await.worker());
+            }
+            at_once(workers.into_iter().map(|worker| async move { worker.pass().await.expect("delivered") })).await;
+            service.deliver().await;
+            assert!(is_quiet(&service).await);
+        }
+        let happened = service.texts("SELECT hash AS line FROM event ORDER BY event_id").await;
+        assert_eq!(happened.len(), 20 * 9);
+        let mut told: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
+        for heard in receiver.heard() {
+            let at = happened.iter().position(|hash| hash == heard.header("webhook-id")).expect("it happened");
+            told.entry((heard.path.clone(), heard.json()["data"]["id"].to_string())).or_default().push(at);
+        }
+        assert_eq!(told.len(), 2 * 20);
+        for ((path, customer), told) in told {
+            assert_eq!(told.len(), 9, "{path} {customer}: each once");
+            assert!(told.is_sorted(), "{path} {customer}: {told:?}");
+        }
+    }
+
     async fn what_a_dead_worker_had_is_sent_again_when_its_lease_has_run_out(service: Service) {
         let receiver = Receiver::answering(|_| (200, Duration::from_secs(30))).await;
         subscribe(&service, "app", "store/customer/created", &receiver.url()).await;
