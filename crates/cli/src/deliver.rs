@@ -33,7 +33,8 @@ pub(crate) async fn run(shared: &Shared, options: DeliverOptions) -> Outcome {
         opened = open::database(&shared.database) => opened?,
         () = &mut stop => return Ok(()),
     };
-    let settings = Settings { webhook_allow, ..Settings::default() };
+    let webhook_history = webhooks.history.webhook_history;
+    let settings = Settings { webhook_allow, webhook_history, ..Settings::default() };
     let seal = open::seal(shared, &db).await?;
     let app = App::new(db, seal, Arc::new(SystemClock), Arc::new(SystemChance), settings).await?;
     let worker = worker(&app, profile, webhooks.webhook_ca.as_deref())?;

@@ -50,7 +50,9 @@ pub(crate) async fn run(shared: &Shared, options: DevOptions) -> Outcome {
         (false, port) => format!("http://127.0.0.1:{port}"),
     };
     let webhook_allow = LOOPBACK.iter().map(|range| range.parse()).collect::<Result<_, _>>()?;
-    let settings = Settings { public_url: url.clone(), webhook_allow, ..Settings::default() };
+    let webhook_history = options.history.webhook_history;
+    let settings =
+        Settings { public_url: url.clone(), webhook_allow, webhook_history, ..Settings::default() };
     let app = App::new(db, seal, Arc::new(SystemClock), Arc::new(SystemChance), settings).await?;
     let listener = Listener::bind(listen, tls).map_err(|error| cannot_listen(listen, &error))?;
     welcome(&url, &credentials, certificate.as_ref(), &place);

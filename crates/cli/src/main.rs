@@ -7,6 +7,7 @@ mod customer;
 mod deliver;
 mod dev;
 mod doctor;
+mod hooks;
 mod log;
 mod open;
 mod options;
@@ -51,6 +52,7 @@ async fn run(options: Options) -> Outcome {
         Command::Account(command) => account::run(&shared, command).await,
         Command::Customer(command) => customer::run(&shared, command).await,
         Command::Consent(command) => consent::run(&shared, command).await,
+        Command::Hooks(command) => hooks::run(&shared, command).await,
         Command::Migrate => open::migrate(&shared).await,
         Command::Vacuum => open::vacuum(&shared).await,
         Command::Doctor => doctor::run(&shared).await,

@@ -64,6 +64,9 @@ pub(crate) enum Command {
     /// Check what proves a consent
     #[command(subcommand)]
     Consent(ConsentCommand),
+    /// See a store's webhooks, and what became of their deliveries
+    #[command(subcommand)]
+    Hooks(HooksCommand),
     /// Bring the database up to this version; every command does so too
     Migrate,
     /// Write SQLite's file anew, so that nothing is left in it of what was deleted. Servers go on reading, and wait to
@@ -114,6 +117,22 @@ pub(crate) struct WebhookOptions {
     /// Certificates in PEM of authorities that vouch for destinations, besides those that browsers trust
     #[arg(long, env = "CUSTODIA_WEBHOOK_CA", value_name = "FILE")]
     pub(crate) webhook_ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) history: HistoryOptions,
+}
+
+/// How long it is kept what came of webhooks.
+#[derive(Args)]
+pub(crate) struct HistoryOptions {
+    /// How many days it is kept what was delivered, with every attempt, and what could not be
+    #[arg(
+        long,
+        env = "CUSTODIA_WEBHOOK_HISTORY",
+        default_value_t = 7,
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(i64).range(1..=90)
+    )]
+    pub(crate) webhook_history: i64,
 }
 
 #[derive(Args)]
@@ -158,6 +177,8 @@ pub(crate) struct DevOptions {
     /// Where the local authority is kept [default: ~/.local/share/custodia]
     #[arg(long, env = "CUSTODIA_TLS_DIR", value_name = "DIRECTORY")]
     pub(crate) tls_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) history: HistoryOptions,
 }
 
 #[derive(Subcommand)]
@@ -261,6 +282,16 @@ pub(crate) enum CustomerCommand {
         store: String,
         /// The customer's number
         id: i64,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum HooksCommand {
+    /// List a store's webhooks, whichever account they belong to: number, state, scope and destination
+    List {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
     },
 }
 

@@ -35,8 +35,15 @@ pub(crate) async fn run(shared: &Shared, options: ServeOptions) -> Outcome {
     let public_url = public_url.trim_end_matches('/').to_owned();
     let ServeOptions { body_limit, behind_proxy, .. } = options;
     let webhook_allow = options.webhooks.webhook_allow.clone();
-    let settings =
-        Settings { public_url, body_limit, behind_proxy, webhook_allow, ..Settings::default() };
+    let webhook_history = options.webhooks.history.webhook_history;
+    let settings = Settings {
+        public_url,
+        body_limit,
+        behind_proxy,
+        webhook_allow,
+        webhook_history,
+        ..Settings::default()
+    };
     let seal = open::seal(shared, &db).await?;
     let app = App::new(db, seal, Arc::new(SystemClock), Arc::new(SystemChance), settings).await?;
     // Bound only now: whoever reaches the port is answered.

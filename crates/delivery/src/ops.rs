@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use access::accounts;
+use access::{Author, RequestId, accounts};
 use kernel::{Chance, HookId, Result, StoreId, Timestamp, hex};
 use resources::{
+    audit::{self, model::Change},
+    deliveries,
     hooks::model::{FAILURES, Hook},
     outbox::{
         self,
@@ -12,7 +14,7 @@ use resources::{
     },
 };
 use rest::App;
-use sql::WriteTx;
+use sql::{ReadTx, WriteTx};
 
 use crate::{
     letter,
@@ -149,24 +151,33 @@ pub(crate) async fn addressee(app: &App, queue: Queue) -> Result<Option<Addresse
     Ok(secret.map(|secret| Addressee { queue, recipient, secret }))
 }
 
-/// Drop some of what waits for a webhook to which nothing is to be sent any more. Whether there may be more.
+/// See to some of what waits for a webhook to which nothing is to be sent any more: where it is inactive it becomes dead
+/// letters, and where it is gone, or its account is, it is dropped. Whether there may be more.
 pub(crate) async fn discard(app: &App, queue: Queue) -> Result<bool> {
-    let account = app.db.read(async |tx| rows::recipient(tx, queue).await).await?;
-    let is_revoked = match account {
-        None => true,
-        Some(it) => accounts::signing_secret(&app.db, &app.seal, queue.store, it.hook.account)
-            .await?
-            .is_none(),
-    };
+    let now = app.clock.now();
+    let is_gone = is_gone(app, queue).await?;
     app.db
         .write(async |tx| {
-            // Somebody may have made it active again; what happens from then on is not dropped.
-            if !is_revoked && rows::is_active(tx, queue).await? {
+            if is_gone {
+                let dropped = rows::drop_waiting(tx, queue, AT_A_TIME).await?;
+                return Ok(dropped + rows::drop_lanes(tx, queue, AT_A_TIME).await? > 0);
+            }
+            // Somebody may have made it active again; what happens from then on is sent.
+            if rows::is_active(tx, queue).await? {
                 return Ok(false);
             }
-            Ok(rows::discard(tx, queue, AT_A_TIME).await? > 0)
+            let buried = rows::bury_waiting(tx, queue, now, AT_A_TIME).await?;
+            Ok(rows::drop_lanes(tx, queue, AT_A_TIME).await? > 0 || buried > 0)
         })
         .await
+}
+
+/// Whether a webhook is deleted, or its account revoked: nobody will ask for what is kept for it.
+async fn is_gone(app: &App, queue: Queue) -> Result<bool> {
+    let found = app.db.read(async |tx| rows::recipient(tx, queue).await).await?;
+    let Some(it) = found else { return Ok(true) };
+    let account = it.hook.account;
+    Ok(accounts::signing_secret(&app.db, &app.seal, queue.store, account).await?.is_none())
 }
 
 /// Lease up to so many of a webhook's lanes, with the delivery that is first in each.
@@ -200,39 +211,67 @@ pub(crate) async fn record(
     let queue = to.queue;
     let occasion = Occasion::Attempted { failures: parcel.failures, outcome: attempt.outcome };
     let step = model::next(profile, occasion, now);
-    let event_id = app.event_ids.next(now);
+    let numbers = app.event_ids.pair(now);
+    let author = (step == Step::Deactivate)
+        .then(|| Author::server(queue.store, RequestId::draw(&*app.chance)));
     let took = i64::try_from(attempt.took.as_micros()).unwrap_or(i64::MAX);
     app.db
         .write(async |tx| {
             if !rows::hold_lane(tx, queue, parcel).await? {
                 return Ok(false);
             }
-            if attempt.outcome != Outcome::Failed(Fault::OutsideTrial) {
-                let kept = (attempt.outcome, attempt.answer.as_str(), took);
-                rows::insert_attempt(tx, queue, parcel, now, kept).await?;
+            // First the delivery: where it went with its customer, nothing is kept of what became of it.
+            let mut is_told = false;
+            if settle(tx, queue, parcel, step, now).await? {
+                if attempt.outcome != Outcome::Failed(Fault::OutsideTrial) {
+                    let kept = (attempt.outcome, attempt.answer.as_str(), took);
+                    rows::insert_attempt(tx, queue, parcel, now, kept).await?;
+                }
+                is_told = follow(tx, profile, to, (step, author.as_ref(), numbers), now).await?;
             }
-            let told = follow(tx, profile, to, parcel, (step, event_id), now).await?;
             rows::give_back(tx, queue, parcel.subject).await?;
-            Ok(told)
+            Ok(is_told)
         })
         .await
 }
 
-/// Do what follows from an attempt, but for its lane. Whether the account is to be told of something.
+/// Write what became of a delivery. `false` where there is none any more.
+async fn settle(
+    tx: &mut WriteTx,
+    queue: Queue,
+    parcel: &Parcel,
+    step: Step,
+    now: Timestamp,
+) -> Result<bool> {
+    let &Parcel { failures, attempts, .. } = parcel;
+    let is_there = match step {
+        Step::RetryAt(at) => {
+            rows::put_off(tx, queue, parcel, at, (failures + 1, attempts + 1)).await?
+        }
+        Step::WaitUntil(at) => rows::put_off(tx, queue, parcel, at, (failures, attempts)).await?,
+        Step::Done | Step::Deactivate => rows::delete_delivery(tx, queue, parcel).await?,
+        // Nothing of the kind follows from an attempt; if it did, the event would stay.
+        Step::Rest | Step::Send | Step::BlockUntil(_) | Step::Tell => false,
+    };
+    if is_there && step == Step::Deactivate {
+        rows::bury(tx, queue, parcel, now).await?;
+    }
+    Ok(is_there)
+}
+
+/// Do what else follows from an attempt. Whether the account is to be told of something.
 async fn follow(
     tx: &mut WriteTx,
     profile: &Profile,
     to: &Addressee,
-    parcel: &Parcel,
-    (step, event_id): (Step, i64),
+    (step, author, (event_id, audit_id)): (Step, Option<&Author>, (i64, i64)),
     now: Timestamp,
 ) -> Result<bool> {
     let queue = to.queue;
     // That a failure cannot be told is not told.
     let hears_itself = to.hook().scope.hears_of_failures();
     let exception = match step {
-        Step::RetryAt(at) => {
-            rows::put_off(tx, queue, parcel, at, parcel.failures + 1).await?;
+        Step::RetryAt(_) => {
             let told_at = to.recipient.told_at;
             let is_news = model::next(profile, Occasion::Failing { told_at }, now) == Step::Tell;
             let is_told = !hears_itself && is_news;
@@ -242,30 +281,53 @@ async fn follow(
             Exception::WillRetry
         }
         Step::Deactivate => {
-            rows::delete_delivery(tx, queue, parcel).await?;
-            if !rows::deactivate(tx, queue, now).await? || hears_itself {
+            if !rows::deactivate(tx, queue, now).await? {
+                return Ok(false);
+            }
+            if let Some(author) = author {
+                let change = Change::hook_deactivated(queue.hook);
+                audit::rows::record(tx, author, audit_id, &change, now).await?;
+            }
+            if hears_itself {
                 return Ok(false);
             }
             Exception::GivenUp
         }
-        Step::WaitUntil(at) => {
-            rows::put_off(tx, queue, parcel, at, parcel.failures).await?;
-            return Ok(false);
-        }
         Step::Done => {
-            rows::delete_delivery(tx, queue, parcel).await?;
             // To the hour is enough to know what nothing reaches for months.
-            if now.0 - to.hook().delivered_at.0 >= 3600 * Timestamp::SECOND {
+            if now.0 - to.hook().delivered_at.0 >= HOUR {
                 rows::arrived(tx, queue, now).await?;
             }
             return Ok(false);
         }
-        // Nothing of the kind follows from an attempt; if it did, the event would stay.
-        Step::Rest | Step::Send | Step::BlockUntil(_) | Step::Tell => return Ok(false),
+        Step::WaitUntil(_) | Step::Rest | Step::Send | Step::BlockUntil(_) | Step::Tell => {
+            return Ok(false);
+        }
     };
     let event = Event::DeliveryFailed(queue.hook, exception);
     outbox::rows::publish(tx, queue.store, event_id, event, now).await?;
     Ok(true)
+}
+
+/// Add what a store's webhooks had of attempts that arrived and that failed to what is shown of this hour.
+pub(crate) async fn tally(
+    app: &App,
+    store: StoreId,
+    counts: &[(HookId, (i64, i64))],
+) -> Result<()> {
+    let now = app.clock.now();
+    let begun_at = Timestamp(now.0 - now.0.rem_euclid(HOUR));
+    app.db
+        .write(async |tx| {
+            if !rows::hold_store(tx, store).await? {
+                return Ok(());
+            }
+            for (hook, count) in counts {
+                rows::tally(tx, Queue { store, hook: *hook }, begun_at, *count).await?;
+            }
+            Ok(())
+        })
+        .await
 }
 
 /// Add to what was counted of a domain, and block it if too little arrives there. Whether it is blocked now.
@@ -306,11 +368,12 @@ pub(crate) async fn count(
 /// Once an hour: make inactive what nothing reaches, and forget what is old.
 pub(crate) async fn sweep(app: &App, profile: &Profile, store: StoreId) -> Result<()> {
     let now = app.clock.now();
-    let is_soon = |swept_at: Timestamp| now.0 - swept_at.0 < 3600 * Timestamp::SECOND;
+    let is_soon = |swept_at: Timestamp| now.0 - swept_at.0 < HOUR;
     let swept_at = app.db.read(async |tx| rows::swept_at(tx, store).await).await?;
     if swept_at.is_none_or(is_soon) {
         return Ok(());
     }
+    let author = Author::server(store, RequestId::draw(&*app.chance));
     let is_swept = app
         .db
         .write(async |tx| {
@@ -322,24 +385,50 @@ pub(crate) async fn sweep(app: &App, profile: &Profile, store: StoreId) -> Resul
             for (hook, since) in rows::arrivals(tx, store).await? {
                 if model::next(profile, Occasion::Silent { since }, now) == Step::Deactivate {
                     rows::deactivate(tx, Queue { store, hook }, now).await?;
+                    let (audit_id, change) =
+                        (app.event_ids.next(now), Change::hook_deactivated(hook));
+                    audit::rows::record(tx, &author, audit_id, &change, now).await?;
                 }
             }
             Ok::<_, kernel::Error>(true)
         })
         .await?;
-    if is_swept { forget(app, store, Timestamp(now.0 - KEPT)).await } else { Ok(()) }
+    if is_swept { forget(app, store, now).await } else { Ok(()) }
 }
 
-/// Forget a store's events from before then, some at a time.
-async fn forget(app: &App, store: StoreId, before: Timestamp) -> Result<()> {
-    loop {
-        let forget = async |tx: &mut WriteTx| {
-            Ok::<_, kernel::Error>(rows::forget(tx, store, before, AT_A_TIME).await?)
-        };
-        if app.db.write(forget).await? == 0 {
-            return Ok(());
+/// Forget of a store what is older than its history goes back, and what is kept for webhooks that are gone, some rows at
+/// a time.
+async fn forget(app: &App, store: StoreId, now: Timestamp) -> Result<()> {
+    let before = Timestamp(now.0 - app.settings.webhook_history * 24 * HOUR);
+    let dead = async |tx: &mut WriteTx| {
+        Ok::<_, kernel::Error>(rows::forget_dead(tx, store, before, AT_A_TIME).await?)
+    };
+    while app.db.write(dead).await? > 0 {}
+    let keeping = async |tx: &mut ReadTx| deliveries::rows::hooks(tx, store).await;
+    for hook in app.db.snapshot(keeping).await? {
+        let queue = Queue { store, hook };
+        if !is_gone(app, queue).await? {
+            continue;
         }
+        let dead = async |tx: &mut WriteTx| {
+            Ok::<_, kernel::Error>(rows::drop_dead(tx, queue, AT_A_TIME).await?)
+        };
+        while app.db.write(dead).await? > 0 {}
+        // Of an account that was revoked only what would still be sent goes at once.
+        if app.db.read(async |tx| rows::recipient(tx, queue).await).await?.is_some() {
+            continue;
+        }
+        let attempts = async |tx: &mut WriteTx| {
+            Ok::<_, kernel::Error>(rows::drop_attempts(tx, queue, AT_A_TIME).await?)
+        };
+        while app.db.write(attempts).await? > 0 {}
     }
+    let events = async |tx: &mut WriteTx| {
+        Ok::<_, kernel::Error>(rows::forget(tx, store, before, AT_A_TIME).await?)
+    };
+    while app.db.write(events).await? > 0 {}
+    let hours = Timestamp(now.0 - HOURS_SHOWN * HOUR);
+    app.db.write(async |tx| Ok(rows::forget_hours(tx, store, hours).await?)).await
 }
 
 /// An event's name: 40 hexadecimal digits.
@@ -358,5 +447,8 @@ const LEASE: i64 = 20;
 /// Of how many webhooks at a blocked domain their accounts are told.
 const TOLD_AT_ONCE: usize = 16;
 
-/// How long events are kept that everybody was told of: a week.
-const KEPT: i64 = 7 * 86_400 * Timestamp::SECOND;
+/// In microseconds.
+const HOUR: i64 = 3600 * Timestamp::SECOND;
+
+/// For how many hours attempts are counted, the one that has begun among them, and one more.
+const HOURS_SHOWN: i64 = 25;

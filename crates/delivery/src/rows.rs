@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use kernel::{AccountId, HookId, StoreId, Timestamp};
 use resources::hooks::model::{EventScope, Hook};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, WriteTx, Writes};
@@ -45,6 +43,8 @@ pub(crate) struct Parcel {
     pub(crate) lease: i64,
     pub(crate) event_id: i64,
     pub(crate) failures: i64,
+    /// The last attempt's number.
+    pub(crate) attempts: i64,
     pub(crate) hash: String,
     pub(crate) body: String,
 }
@@ -208,12 +208,12 @@ pub(crate) async fn insert_delivery(
     due_at: Timestamp,
 ) -> Result<()> {
     tx.query(
-        "INSERT INTO delivery (store_id, event_id, hook_id, subject, due_at, failures)
-         VALUES ($1, $2, $3, $4, $5, 0)",
+        "INSERT INTO delivery (store_id, hook_id, event_id, subject, due_at, failures, attempts)
+         VALUES ($1, $2, $3, $4, $5, 0, 0)",
     )
     .bind(store)
-    .bind(event_id)
     .bind(hook)
+    .bind(event_id)
     .bind(subject)
     .bind(due_at)
     .execute()
@@ -323,11 +323,12 @@ pub(crate) async fn first(
     now: Timestamp,
 ) -> Result<Option<Parcel>> {
     let first: Option<First> = firsts(tx, queue, subject, now).fetch_optional().await?;
-    Ok(first.map(|First { event_id, failures, hash, body }| Parcel {
+    Ok(first.map(|First { event_id, failures, attempts, hash, body }| Parcel {
         subject,
         lease,
         event_id,
         failures,
+        attempts,
         hash,
         body,
     }))
@@ -335,7 +336,7 @@ pub(crate) async fn first(
 
 fn firsts(tx: &mut ReadTx, queue: Queue, subject: i64, now: Timestamp) -> Query<'_, Reads> {
     tx.query(
-        "SELECT d.event_id, d.failures, e.hash, e.body
+        "SELECT d.event_id, d.failures, d.attempts, e.hash, e.body
          FROM delivery d JOIN event e ON e.store_id = d.store_id AND e.event_id = d.event_id
          WHERE d.store_id = $1 AND d.hook_id = $2 AND d.subject = $3 AND d.due_at <= $4
          ORDER BY d.due_at, d.event_id LIMIT 1",
@@ -399,7 +400,7 @@ pub(crate) async fn give_back(tx: &mut WriteTx, queue: Queue, subject: i64) -> R
     Ok(())
 }
 
-/// Keep what came of an attempt. The caller holds the lane.
+/// Keep what came of an attempt. The caller has written its delivery.
 pub(crate) async fn insert_attempt(
     tx: &mut WriteTx,
     queue: Queue,
@@ -412,13 +413,13 @@ pub(crate) async fn insert_attempt(
         Outcome::Failed(fault) => (0, fault.name()),
     };
     tx.query(
-        "INSERT INTO delivery_attempt (store_id, event_id, hook_id, attempt, at, took, status, fault, answer)
+        "INSERT INTO delivery_attempt (store_id, hook_id, event_id, attempt, at, took, status, fault, answer)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(queue.store)
-    .bind(parcel.event_id)
     .bind(queue.hook)
-    .bind(parcel.failures + 1)
+    .bind(parcel.event_id)
+    .bind(parcel.attempts + 1)
     .bind(at)
     .bind(took)
     .bind(status)
@@ -429,34 +430,65 @@ pub(crate) async fn insert_attempt(
     Ok(())
 }
 
-/// Nothing more is to be done for a delivery. The caller holds its lane.
-pub(crate) async fn delete_delivery(tx: &mut WriteTx, queue: Queue, parcel: &Parcel) -> Result<()> {
-    tx.query("DELETE FROM delivery WHERE store_id = $1 AND event_id = $2 AND hook_id = $3")
+/// Nothing more is to be done for a delivery. The caller holds its lane. `false` where it went meanwhile, with its customer.
+pub(crate) async fn delete_delivery(
+    tx: &mut WriteTx,
+    queue: Queue,
+    parcel: &Parcel,
+) -> Result<bool> {
+    let gone = tx
+        .query("DELETE FROM delivery WHERE store_id = $1 AND hook_id = $2 AND event_id = $3")
         .bind(queue.store)
-        .bind(parcel.event_id)
         .bind(queue.hook)
+        .bind(parcel.event_id)
         .execute()
         .await?;
-    Ok(())
+    Ok(gone == 1)
 }
 
-/// A delivery waits until then, after so many failures. The caller holds its lane.
+/// A delivery waits until then, after so many failures and attempts. The caller holds its lane. `false` where it went
+/// meanwhile, with its customer.
 pub(crate) async fn put_off(
     tx: &mut WriteTx,
     queue: Queue,
     parcel: &Parcel,
     due_at: Timestamp,
-    failures: i64,
+    (failures, attempts): (i64, i64),
+) -> Result<bool> {
+    let put = tx
+        .query(
+            "UPDATE delivery SET due_at = $4, failures = $5, attempts = $6
+             WHERE store_id = $1 AND hook_id = $2 AND event_id = $3",
+        )
+        .bind(queue.store)
+        .bind(queue.hook)
+        .bind(parcel.event_id)
+        .bind(due_at)
+        .bind(failures)
+        .bind(attempts)
+        .execute()
+        .await?;
+    Ok(put == 1)
+}
+
+/// Keep a delivery that was given up as a dead letter. The caller has deleted it.
+pub(crate) async fn bury(
+    tx: &mut WriteTx,
+    queue: Queue,
+    parcel: &Parcel,
+    at: Timestamp,
 ) -> Result<()> {
     tx.query(
-        "UPDATE delivery SET due_at = $4, failures = $5
-         WHERE store_id = $1 AND event_id = $2 AND hook_id = $3",
+        "INSERT INTO dead_letter (store_id, hook_id, event_id, subject, failures, attempts, died_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(queue.store)
-    .bind(parcel.event_id)
     .bind(queue.hook)
-    .bind(due_at)
-    .bind(failures)
+    .bind(parcel.event_id)
+    .bind(parcel.subject)
+    .bind(parcel.failures + 1)
+    .bind(parcel.attempts + 1)
+    .bind(at)
     .execute()
     .await?;
     Ok(())
@@ -629,80 +661,225 @@ pub(crate) async fn arrivals(tx: &mut WriteTx, store: StoreId) -> Result<Vec<(Ho
     Ok(arrivals.into_iter().map(|Arrival(hook, at)| (hook, at)).collect())
 }
 
-/// Drop some of what waits for a webhook that wants nothing any more: first the deliveries, then the lanes, by which the
-/// rest would be found again. How many rows went.
-pub(crate) async fn discard(tx: &mut WriteTx, queue: Queue, limit: i64) -> Result<u64> {
+/// Have some of what waits for a webhook that became inactive be dead letters: how many. What is on its way stays until
+/// it is known what came of it: its lane is leased, or held by who records it.
+pub(crate) async fn bury_waiting(
+    tx: &mut WriteTx,
+    queue: Queue,
+    now: Timestamp,
+    limit: i64,
+) -> Result<usize> {
     let skip_locked = tx.skip_locked();
-    let deliveries = tx
+    let dead: Vec<(i64,)> = tx
         .query(
             "WITH old AS MATERIALIZED
-                 (SELECT store_id, event_id FROM delivery WHERE store_id = $1 AND hook_id = $2
-                  ORDER BY subject, due_at LIMIT $3",
+                 (SELECT d.store_id, d.hook_id, d.event_id, d.subject, d.failures, d.attempts
+                  FROM delivery d JOIN delivery_lane l
+                      ON l.store_id = d.store_id AND l.hook_id = d.hook_id AND l.subject = d.subject
+                  WHERE d.store_id = $1 AND d.hook_id = $2 AND (l.lease = 0 OR l.due_at <= $3)
+                  ORDER BY d.subject, d.due_at LIMIT $4",
         )
         .push(skip_locked)
         .push(
-            ") DELETE FROM delivery WHERE store_id = $1 AND hook_id = $2
-                   AND event_id IN (SELECT event_id FROM old WHERE store_id = $1)",
+            ") INSERT INTO dead_letter (store_id, hook_id, event_id, subject, failures, attempts, died_at)
+                   SELECT store_id, hook_id, event_id, subject, failures, attempts, CAST($3 AS BIGINT) FROM old
+                   WHERE store_id = $1
+               ON CONFLICT (store_id, hook_id, event_id) DO UPDATE SET died_at = excluded.died_at
+               RETURNING event_id",
         )
         .bind(queue.store)
         .bind(queue.hook)
+        .bind(now)
         .bind(limit)
-        .execute()
+        .fetch_all()
         .await?;
-    let lanes = tx
-        .query(
-            "WITH old AS MATERIALIZED
-                 (SELECT store_id, subject FROM delivery_lane WHERE store_id = $1 AND hook_id = $2
-                  ORDER BY due_at LIMIT $3",
-        )
-        .push(skip_locked)
-        .push(
-            ") DELETE FROM delivery_lane WHERE store_id = $1 AND hook_id = $2
-                   AND subject IN (SELECT subject FROM old WHERE store_id = $1)
-                   AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.store_id = $1 AND d.hook_id = $2
-                                   AND d.store_id = delivery_lane.store_id AND d.subject = delivery_lane.subject)",
-        )
+    tx.query("DELETE FROM delivery WHERE store_id = $1 AND hook_id = $2 AND event_id IN ")
         .bind(queue.store)
         .bind(queue.hook)
-        .bind(limit)
+        .push_list(dead.iter().map(|(event_id,)| *event_id))
         .execute()
         .await?;
-    Ok(deliveries + lanes)
+    Ok(dead.len())
 }
 
-/// Forget some events from before then, with what came of them, unless a webhook is still to be told: how many.
+/// Drop some of what waits for a webhook that is gone: how many.
+pub(crate) async fn drop_waiting(tx: &mut WriteTx, queue: Queue, limit: i64) -> Result<u64> {
+    let skip_locked = tx.skip_locked();
+    tx.query(
+        "WITH old AS MATERIALIZED
+             (SELECT store_id, event_id FROM delivery WHERE store_id = $1 AND hook_id = $2
+              ORDER BY subject, due_at LIMIT $3",
+    )
+    .push(skip_locked)
+    .push(
+        ") DELETE FROM delivery WHERE store_id = $1 AND hook_id = $2
+               AND event_id IN (SELECT event_id FROM old WHERE store_id = $1)",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .bind(limit)
+    .execute()
+    .await
+}
+
+/// Remove some lanes in which nothing is left: how many. After the deliveries, which would be found again by them.
+pub(crate) async fn drop_lanes(tx: &mut WriteTx, queue: Queue, limit: i64) -> Result<u64> {
+    let skip_locked = tx.skip_locked();
+    tx.query(
+        "WITH old AS MATERIALIZED
+             (SELECT store_id, subject FROM delivery_lane WHERE store_id = $1 AND hook_id = $2
+              ORDER BY due_at LIMIT $3",
+    )
+    .push(skip_locked)
+    .push(
+        ") DELETE FROM delivery_lane WHERE store_id = $1 AND hook_id = $2
+               AND subject IN (SELECT subject FROM old WHERE store_id = $1)
+               AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.store_id = $1 AND d.hook_id = $2
+                               AND d.store_id = delivery_lane.store_id AND d.subject = delivery_lane.subject)",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .bind(limit)
+    .execute()
+    .await
+}
+
+/// Forget some dead letters from before then: how many.
+pub(crate) async fn forget_dead(
+    tx: &mut WriteTx,
+    store: StoreId,
+    before: Timestamp,
+    limit: i64,
+) -> Result<u64> {
+    tx.query(
+        "DELETE FROM dead_letter WHERE store_id = $1 AND (hook_id, event_id) IN
+             (SELECT hook_id, event_id FROM dead_letter WHERE store_id = $1 AND died_at < $2
+              ORDER BY died_at LIMIT $3)",
+    )
+    .bind(store)
+    .bind(before)
+    .bind(limit)
+    .execute()
+    .await
+}
+
+/// Forget some events from before then, with what came of them, unless a webhook is still to be told or has one as a dead
+/// letter: how many. What is asked for again meanwhile stays: whoever asks holds it, and is seen by who held it before.
 pub(crate) async fn forget(
     tx: &mut WriteTx,
     store: StoreId,
     before: Timestamp,
     limit: i64,
 ) -> Result<usize> {
+    let skip_locked = tx.skip_locked();
     let old: Vec<(i64,)> = tx
-        .query(
-            "SELECT e.event_id FROM event e WHERE e.store_id = $1 AND e.created_at < $2 AND NOT EXISTS
-                 (SELECT 1 FROM delivery d WHERE d.store_id = $1 AND d.event_id = e.event_id)
-             ORDER BY e.created_at LIMIT $3",
-        )
+        .query("SELECT event_id FROM event WHERE store_id = $1 AND created_at < $2 ")
+        .push(NOBODY_WAITS)
+        .push(" ORDER BY created_at LIMIT $3")
+        .push(skip_locked)
         .bind(store)
         .bind(before)
         .bind(limit)
         .fetch_all()
         .await?;
-    let old: BTreeSet<i64> = old.into_iter().map(|(event_id,)| event_id).collect();
-    if old.is_empty() {
+    let gone: Vec<(i64,)> = tx
+        .query("DELETE FROM event WHERE store_id = $1 AND event_id IN ")
+        .bind(store)
+        .push_list(old.iter().map(|(event_id,)| *event_id))
+        .push(NOBODY_WAITS)
+        .push(" RETURNING event_id")
+        .fetch_all()
+        .await?;
+    if gone.is_empty() {
         return Ok(0);
     }
-    tx.query("DELETE FROM delivery_attempt WHERE store_id = $1 AND event_id IN ")
+    let hooks: Vec<(HookId,)> = tx
+        .query("SELECT hook_id FROM hook WHERE store_id = $1 ORDER BY hook_id")
         .bind(store)
-        .push_list(old.iter().copied())
+        .fetch_all()
+        .await?;
+    for (hook,) in hooks {
+        tx.query(
+            "DELETE FROM delivery_attempt WHERE store_id = $1 AND hook_id = $2 AND event_id IN ",
+        )
+        .bind(store)
+        .bind(hook)
+        .push_list(gone.iter().map(|(event_id,)| *event_id))
         .execute()
         .await?;
-    tx.query("DELETE FROM event WHERE store_id = $1 AND event_id IN ")
+    }
+    Ok(gone.len())
+}
+
+/// That no webhook is to be told of an event any more. What waits for one that is deleted does not count.
+const NOBODY_WAITS: &str = "
+    AND NOT EXISTS (SELECT 1 FROM hook h JOIN delivery d ON d.store_id = h.store_id AND d.hook_id = h.hook_id
+                    WHERE h.store_id = $1 AND d.event_id = event.event_id)
+    AND NOT EXISTS (SELECT 1 FROM hook h JOIN dead_letter d ON d.store_id = h.store_id AND d.hook_id = h.hook_id
+                    WHERE h.store_id = $1 AND d.event_id = event.event_id)";
+
+/// Drop some dead letters of a webhook to which nothing is to be sent any more: how many.
+pub(crate) async fn drop_dead(tx: &mut WriteTx, queue: Queue, limit: i64) -> Result<u64> {
+    tx.query(
+        "DELETE FROM dead_letter WHERE store_id = $1 AND hook_id = $2 AND event_id IN
+             (SELECT event_id FROM dead_letter WHERE store_id = $1 AND hook_id = $2 ORDER BY event_id LIMIT $3)",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .bind(limit)
+    .execute()
+    .await
+}
+
+/// Drop some of what came of a webhook's attempts that is gone: how many.
+pub(crate) async fn drop_attempts(tx: &mut WriteTx, queue: Queue, limit: i64) -> Result<u64> {
+    tx.query(
+        "DELETE FROM delivery_attempt WHERE store_id = $1 AND hook_id = $2 AND (event_id, attempt) IN
+             (SELECT event_id, attempt FROM delivery_attempt WHERE store_id = $1 AND hook_id = $2
+              ORDER BY event_id, attempt LIMIT $3)",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .bind(limit)
+    .execute()
+    .await
+}
+
+/// Add to what a webhook had in an hour: how many attempts arrived, and how many failed.
+pub(crate) async fn tally(
+    tx: &mut WriteTx,
+    queue: Queue,
+    begun_at: Timestamp,
+    (arrived, failed): (i64, i64),
+) -> Result<()> {
+    tx.query(
+        "INSERT INTO delivery_hour (store_id, hook_id, begun_at, arrived, failed) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (store_id, hook_id, begun_at) DO UPDATE SET
+             arrived = delivery_hour.arrived + excluded.arrived,
+             failed = delivery_hour.failed + excluded.failed",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .bind(begun_at)
+    .bind(arrived)
+    .bind(failed)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// Forget the hours that began before then. There are few.
+pub(crate) async fn forget_hours(
+    tx: &mut WriteTx,
+    store: StoreId,
+    before: Timestamp,
+) -> Result<()> {
+    tx.query("DELETE FROM delivery_hour WHERE store_id = $1 AND begun_at < $2")
         .bind(store)
-        .push_list(old.iter().copied())
+        .bind(before)
         .execute()
         .await?;
-    Ok(old.len())
+    Ok(())
 }
 
 struct Due(Queue, Timestamp);
@@ -766,6 +943,7 @@ impl FromRow for Recipient {
 struct First {
     event_id: i64,
     failures: i64,
+    attempts: i64,
     hash: String,
     body: String,
 }
@@ -775,6 +953,7 @@ impl FromRow for First {
         Ok(Self {
             event_id: row.get("event_id")?,
             failures: row.get("failures")?,
+            attempts: row.get("attempts")?,
             hash: row.get("hash")?,
             body: row.get("body")?,
         })
@@ -793,6 +972,8 @@ impl FromRow for Slot {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use sql::Db;
     use tempfile::TempDir;
 

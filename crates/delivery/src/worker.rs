@@ -18,8 +18,8 @@
 //!    many wait, and it is made for one webhook, so that no other's backlog is in the way.
 //! 3. **Send.** Over the network, with no transaction open, for ten seconds at most.
 //! 4. **Record.** Hold the lane, if it still has the lease's number; keep what came of the attempt; then do what
-//!    `model::next` says: the delivery goes, or waits for its next rung; or the webhook is made inactive. Give the lane
-//!    back: due when what is first in it now is due, and gone where nothing is.
+//!    `model::next` says: the delivery goes, or waits for its next rung; or it is a dead letter, and the webhook is made
+//!    inactive. Give the lane back: due when what is first in it now is due, and gone where nothing is.
 //!
 //! **What fails keeps nobody waiting.** A delivery that failed has a later `due_at`, and the next event of the customer may
 //! go: that is where order ends, as it does on the real service.
@@ -33,15 +33,19 @@
 //! blocked: the counts are rows that all workers add to once a second, and so is the block.
 //!
 //! **Whoever is gone** (a webhook deleted or made inactive, an account revoked, a store being deleted) is found when a
-//! lease is wanted; what waits for it is then dropped, some rows at a time. A customer who is erased takes the consent's
-//! events along, in the same transaction (`consent::rows::detach`).
+//! lease is wanted. What waits for it is then dropped, some rows at a time; for one that is inactive it becomes dead
+//! letters, as does what was given up: they are kept, and may be asked for again. A customer who is erased takes the events
+//! of consent and metafields along, in the same transaction (`deliveries::rows`).
+//!
+//! **Once more.** Who asks for an event again writes its `delivery` and opens its lane, as fan-out does; the ladder begins
+//! anew, and the numbers of its attempts go on.
 //!
 //! **Waking.** A write rings `App::changed` after its commit. What other processes leave, what waits for its rung and
 //! what a dead worker had is looked for once a second: two statements where there is nothing, and one for each webhook
 //! for which something waits.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     future::Future,
     ops::Bound,
     pin::pin,
@@ -82,6 +86,8 @@ struct Inside {
     recording: Semaphore,
     /// Attempts and failures that are not counted yet.
     uncounted: Mutex<HashMap<Destination, (i64, i64)>>,
+    /// What arrived at webhooks and what failed, that is not tallied yet.
+    untallied: Mutex<BTreeMap<Queue, (i64, i64)>>,
 }
 
 /// A domain that a store's webhooks lead to.
@@ -107,6 +113,7 @@ impl Worker {
             paces: Mutex::default(),
             recording: Semaphore::new(RECORDERS),
             uncounted: Mutex::default(),
+            untallied: Mutex::default(),
         }))
     }
 
@@ -310,6 +317,11 @@ impl Worker {
         if let Some(slot) = &slot {
             slot.learn(&attempt);
         }
+        if outcome != Outcome::Failed(Fault::OutsideTrial) {
+            let mut untallied = held(&self.0.untallied);
+            let (arrived, failed) = untallied.entry(to.queue).or_default();
+            *if outcome.has_arrived() { arrived } else { failed } += 1;
+        }
         for patience in RECORDING {
             let recorded = {
                 let _turn = self.0.recording.acquire().await;
@@ -333,7 +345,14 @@ impl Worker {
 
     /// Add what was attempted since to what all workers have counted.
     async fn count(&self) -> Result<()> {
-        let Inside { app, profile, uncounted, .. } = &*self.0;
+        let Inside { app, profile, uncounted, untallied, .. } = &*self.0;
+        let mut by_store: BTreeMap<StoreId, Vec<_>> = BTreeMap::new();
+        for (queue, counts) in std::mem::take(&mut *held(untallied)) {
+            by_store.entry(queue.store).or_default().push((queue.hook, counts));
+        }
+        for (store, counts) in by_store {
+            ops::tally(app, store, &counts).await?;
+        }
         let counts = std::mem::take(&mut *held(uncounted));
         for ((store, domain), counts) in counts.into_iter().filter(|_| profile.blocks()) {
             if ops::count(app, profile, (store, &domain), counts).await? {

@@ -26,20 +26,30 @@ CREATE TABLE event (
     CONSTRAINT event_pk PRIMARY KEY (store_id, event_id)
 );
 CREATE INDEX event_by_created ON event (store_id, created_at);
+-- Who asks for one again has its name.
+CREATE INDEX event_by_hash ON event (store_id, hash);
+-- Erasing a customer takes these back, as `outbox_of_metafields` does.
+CREATE INDEX event_of_metafields ON event (store_id, subject)
+    WHERE scope IN ('store/metafield/created', 'store/metafield/updated', 'store/metafield/deleted');
 
--- An event that one webhook is still to be told of. The row goes when the event has arrived, or is given up.
+-- An event that one webhook is still to be told of. The row goes when the event has arrived, or becomes a dead letter.
 CREATE TABLE delivery (
     store_id BIGINT NOT NULL,
-    event_id BIGINT NOT NULL,
     hook_id  BIGINT NOT NULL,
+    event_id BIGINT NOT NULL,
     -- The customer (or other root) whose events keep their order.
     subject  BIGINT NOT NULL,
     -- When it may be tried: when the event happened, or after an attempt that failed the next one's time.
     due_at   BIGINT NOT NULL,
+    -- How many attempts of those that the ladder has rungs for; a replay begins anew.
     failures BIGINT NOT NULL,
-    CONSTRAINT delivery_pk PRIMARY KEY (store_id, event_id, hook_id)
+    -- The last attempt's number, which goes on after a replay; 0 before the first.
+    attempts BIGINT NOT NULL,
+    CONSTRAINT delivery_pk PRIMARY KEY (store_id, hook_id, event_id)
 );
 CREATE INDEX delivery_by_lane ON delivery (store_id, hook_id, subject, due_at, event_id);
+-- Of those alone that failed: no other one pays for it.
+CREATE INDEX delivery_failing ON delivery (store_id, hook_id, event_id) WHERE failures > 0;
 
 -- The deliveries of one subject to one webhook: whoever sends one of them has leased the lane, and so nobody sends
 -- another meanwhile.
@@ -55,11 +65,11 @@ CREATE TABLE delivery_lane (
 );
 CREATE INDEX delivery_lane_by_due ON delivery_lane (store_id, hook_id, due_at);
 
--- What came of each attempt.
+-- What came of each attempt. Like all that is a webhook's it is read a webhook at a time.
 CREATE TABLE delivery_attempt (
     store_id BIGINT NOT NULL,
-    event_id BIGINT NOT NULL,
     hook_id  BIGINT NOT NULL,
+    event_id BIGINT NOT NULL,
     -- From 1.
     attempt  BIGINT NOT NULL,
     at       BIGINT NOT NULL,
@@ -71,7 +81,32 @@ CREATE TABLE delivery_attempt (
     fault    TEXT COLLATE BINARY NOT NULL,
     -- How the answer began.
     answer   TEXT COLLATE BINARY NOT NULL,
-    CONSTRAINT delivery_attempt_pk PRIMARY KEY (store_id, event_id, hook_id, attempt)
+    CONSTRAINT delivery_attempt_pk PRIMARY KEY (store_id, hook_id, event_id, attempt)
+);
+
+-- An event that was given up, or that waited when its webhook became inactive. It stays until it is asked for again, or
+-- for as long as the history is kept.
+CREATE TABLE dead_letter (
+    store_id BIGINT NOT NULL,
+    hook_id  BIGINT NOT NULL,
+    event_id BIGINT NOT NULL,
+    subject  BIGINT NOT NULL,
+    -- As in `delivery`.
+    failures BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    died_at  BIGINT NOT NULL,
+    CONSTRAINT dead_letter_pk PRIMARY KEY (store_id, hook_id, event_id)
+);
+CREATE INDEX dead_letter_by_died ON dead_letter (store_id, died_at);
+
+-- How many attempts a webhook had in an hour. What a worker that is killed had in its last second is not in it.
+CREATE TABLE delivery_hour (
+    store_id BIGINT NOT NULL,
+    hook_id  BIGINT NOT NULL,
+    begun_at BIGINT NOT NULL,
+    arrived  BIGINT NOT NULL,
+    failed   BIGINT NOT NULL,
+    CONSTRAINT delivery_hour_pk PRIMARY KEY (store_id, hook_id, begun_at)
 );
 
 -- How a destination's domain stands.

@@ -9,6 +9,7 @@ pub mod channels;
 pub mod consent;
 pub mod counters;
 pub mod customers;
+pub mod deliveries;
 pub mod form_fields;
 pub mod groups;
 pub mod hooks;

@@ -52,6 +52,8 @@ pub struct Settings {
     pub behind_proxy: bool,
     /// Where webhooks may go besides https on port 443: to addresses in these ranges any port and plain http will do.
     pub webhook_allow: Vec<Network>,
+    /// How many days it is kept what came of webhooks.
+    pub webhook_history: i64,
 }
 
 impl Default for Settings {
@@ -62,6 +64,7 @@ impl Default for Settings {
             body_patience: Duration::from_secs(30),
             behind_proxy: false,
             webhook_allow: Vec::new(),
+            webhook_history: 7,
         }
     }
 }

@@ -279,6 +279,12 @@ impl Change {
         Self { action: "hook.updated", subject: id.0, fields: fields.join(" ") }
     }
 
+    /// The server made a webhook inactive: an event did not arrive in all its attempts, or nothing did for months.
+    #[must_use]
+    pub fn hook_deactivated(id: HookId) -> Self {
+        Self { action: "hook.deactivated", subject: id.0, fields: "is_active".to_owned() }
+    }
+
     /// A webhook was deleted.
     #[must_use]
     pub fn hook_deleted(id: HookId) -> Self {

@@ -1,6 +1,6 @@
-use kernel::{Error, HookId, Part, Result, Timestamp};
+use kernel::{Error, HookId, Part, Result, StoreId, Timestamp};
 use rest::{App, Caller};
-use sql::{ReadTx, WriteTx};
+use sql::{Db, ReadTx, WriteTx};
 
 use super::{
     model::{Changes, Draft, Emails, Filter, Hook, MOST_HOOKS, Overview},
@@ -45,6 +45,11 @@ pub async fn overview(app: &App, caller: &Caller) -> Result<Overview> {
             })
         })
         .await
+}
+
+/// Every webhook of a store, whichever account it belongs to: for its operator.
+pub async fn of_store(db: &Db, store: StoreId) -> Result<Vec<Hook>> {
+    Ok(db.read(async |tx| rows::of_store(tx, store).await).await?)
 }
 
 /// Make a webhook.

@@ -49,6 +49,11 @@ fn listing(tx: &mut ReadTx, store: StoreId, account: AccountId) -> Query<'_, Rea
         .bind(account)
 }
 
+/// Every webhook of a store, the lowest id first.
+pub async fn of_store(tx: &mut ReadTx, store: StoreId) -> Result<Vec<Hook>> {
+    tx.query(SELECT).push("WHERE store_id = $1 ORDER BY hook_id").bind(store).fetch_all().await
+}
+
 /// Add a webhook.
 pub async fn insert(tx: &mut WriteTx, store: StoreId, hook: &Hook) -> Result<()> {
     tx.query(

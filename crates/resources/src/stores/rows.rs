@@ -29,14 +29,25 @@ pub const HELD: &[Held] = &[
     },
     Held {
         table: "delivery",
-        delete_some: "DELETE FROM delivery WHERE store_id = $1 AND (event_id, hook_id) IN
-            (SELECT event_id, hook_id FROM delivery WHERE store_id = $1 ORDER BY event_id, hook_id LIMIT $2)",
+        delete_some: "DELETE FROM delivery WHERE store_id = $1 AND (hook_id, event_id) IN
+            (SELECT hook_id, event_id FROM delivery WHERE store_id = $1 ORDER BY hook_id, event_id LIMIT $2)",
     },
     Held {
         table: "delivery_attempt",
-        delete_some: "DELETE FROM delivery_attempt WHERE store_id = $1 AND (event_id, hook_id, attempt) IN
-            (SELECT event_id, hook_id, attempt FROM delivery_attempt WHERE store_id = $1
-             ORDER BY event_id, hook_id, attempt LIMIT $2)",
+        delete_some: "DELETE FROM delivery_attempt WHERE store_id = $1 AND (hook_id, event_id, attempt) IN
+            (SELECT hook_id, event_id, attempt FROM delivery_attempt WHERE store_id = $1
+             ORDER BY hook_id, event_id, attempt LIMIT $2)",
+    },
+    Held {
+        table: "dead_letter",
+        delete_some: "DELETE FROM dead_letter WHERE store_id = $1 AND (hook_id, event_id) IN
+            (SELECT hook_id, event_id FROM dead_letter WHERE store_id = $1 ORDER BY hook_id, event_id LIMIT $2)",
+    },
+    Held {
+        table: "delivery_hour",
+        delete_some: "DELETE FROM delivery_hour WHERE store_id = $1 AND (hook_id, begun_at) IN
+            (SELECT hook_id, begun_at FROM delivery_hour WHERE store_id = $1
+             ORDER BY hook_id, begun_at LIMIT $2)",
     },
     Held {
         table: "event",

@@ -164,6 +164,10 @@ on_each_engine! {
         assert_eq!(names, [last[0].header("webhook-id")], "all had the same name");
         assert_eq!(service.number(&format!("SELECT COUNT(*) FROM delivery_attempt WHERE hook_id = {hook} AND status = 503")).await, 12);
         assert!(is_quiet(&service).await);
+        let dead = service.texts("SELECT CAST(hook_id AS TEXT) || ' ' || CAST(failures AS TEXT) || ' ' || CAST(attempts AS TEXT) || ' ' || CAST(died_at AS TEXT) AS line FROM dead_letter").await;
+        assert_eq!(dead, [format!("{hook} 12 12 {}", NOON.plus_seconds(now).0)]);
+        let line = service.audit().await.pop().expect("lines");
+        assert!(line.contains("hook.deactivated") && line.contains("is_active"), "{line}");
         // Its account was told: of failures once in ten minutes, and of the end.
         let codes: Vec<Value> = told.take().iter().map(|heard| heard.json()["data"]["error_code"].clone()).collect();
         let (failures, end) = codes.split_at(codes.len() - 1);
@@ -356,6 +360,112 @@ on_each_engine! {
         service.set_seconds(60);
         assert_eq!(service.deliver().await, 0);
         assert!(receiver.heard().is_empty() && is_quiet(&service).await);
+        // Only who is still there, and inactive, may ask for it again.
+        let dead = service.texts("SELECT CAST(hook_id AS TEXT) || ' ' || CAST(failures AS TEXT) || ' ' || CAST(attempts AS TEXT) || ' ' || CAST(died_at AS TEXT) AS line FROM dead_letter").await;
+        assert_eq!(dead, vec![format!("{paused} 1 1 {}", NOON.plus_seconds(60).0); 10]);
+    }
+
+    async fn what_is_on_its_way_to_a_webhook_that_becomes_inactive_is_no_dead_letter_yet(service: Service) {
+        let receiver = Receiver::answering(|_| (200, Duration::from_millis(300))).await;
+        let hook = subscribe(&service, "app", "store/customer/*", &receiver.url()).await;
+        service.crowd(1).await;
+        let sending = service.worker();
+        let paused = async {
+            while receiver.heard().is_empty() {
+                sleep(Duration::from_millis(5)).await;
+            }
+            service.meddle(&format!("UPDATE hook SET is_active = FALSE WHERE hook_id = {hook}")).await;
+            // Another one looks after it, as if the next was due.
+            rename(&service, 1, "Second").await;
+            service.deliver().await;
+            assert_eq!(service.number("SELECT COUNT(*) FROM dead_letter").await, 0);
+        };
+        let (sent, ()) = tokio::join!(sending.pass(), paused);
+        sent.expect("delivered");
+        assert!(is_quiet(&service).await);
+        assert_eq!(service.number("SELECT COUNT(*) FROM dead_letter").await, 0);
+        assert_eq!(service.number("SELECT COUNT(*) FROM delivery_attempt WHERE status = 200").await, 1);
+    }
+
+    async fn dead_letters_of_whoever_is_gone_are_dropped_within_the_hour(service: Service) {
+        let receiver = Receiver::answering(|_| (500, NOW)).await;
+        let mut hooks = Vec::new();
+        for who in ["stays", "gone", "revoked"] {
+            hooks.push(subscribe(&service, who, "store/customer/*", &receiver.url()).await);
+        }
+        service.crowd(3).await;
+        service.deliver().await;
+        service.meddle("UPDATE hook SET is_active = FALSE").await;
+        service.set_seconds(60);
+        service.deliver().await;
+        let of = |table: &str| format!("SELECT COUNT(*) FROM {table}");
+        assert_eq!(service.number(&of("dead_letter")).await, 9);
+        service.meddle(&format!("DELETE FROM hook WHERE hook_id = {}", hooks[1])).await;
+        service.meddle("UPDATE account SET revoked_at = 1 WHERE account_id = (SELECT account_id FROM hook_owner WHERE name = 'revoked')").await;
+        service.set_seconds(3600);
+        service.worker().tidy_up().await.expect("swept");
+        assert_eq!(service.number(&of("dead_letter")).await, 3);
+        assert_eq!(service.number(&of(&format!("dead_letter WHERE hook_id = {}", hooks[0]))).await, 3);
+        assert_eq!(service.number(&of("delivery_attempt")).await, 6, "what came of the others' is history");
+        assert_eq!(service.number(&of(&format!("delivery_attempt WHERE hook_id = {}", hooks[1]))).await, 0);
+    }
+
+    async fn history_goes_back_as_far_as_its_operator_chose_and_a_dead_letters_from_when_it_died(service: Service) {
+        let receiver = Receiver::willing().await;
+        let settings = rest::Settings { webhook_history: 2, ..rest::Settings::default() };
+        let service = service.with(settings).await;
+        let dying = Receiver::answering(|_| (500, NOW)).await;
+        subscribe(&service, "one", "store/customer/*", &receiver.url()).await;
+        let hook = subscribe(&service, "two", "store/customer/*", &dying.url()).await;
+        service.crowd(2).await;
+        service.deliver().await;
+        let day = 86_400;
+        // One customer's event arrives elsewhere at last; the other's is given up a day later.
+        service.set_seconds(60);
+        let is_first = AtomicBool::new(true);
+        dying.answer(move |_| if is_first.swap(false, Ordering::SeqCst) { (200, NOW) } else { (500, NOW) });
+        service.deliver().await;
+        service.set_seconds(day);
+        service.meddle(&format!("UPDATE hook SET is_active = FALSE WHERE hook_id = {hook}")).await;
+        service.deliver().await;
+        let counts = async || {
+            let mut counts = Vec::new();
+            for table in ["event", "delivery_attempt", "dead_letter"] {
+                counts.push(service.number(&format!("SELECT COUNT(*) FROM {table}")).await);
+            }
+            counts
+        };
+        service.set_seconds(2 * day);
+        service.worker().tidy_up().await.expect("swept");
+        assert_eq!(counts().await, [2, 6, 1], "to the moment");
+        service.set_seconds(2 * day + 3600);
+        service.worker().tidy_up().await.expect("swept");
+        assert_eq!(counts().await, [1, 3, 1], "a dead letter keeps its event, and what came of it");
+        service.set_seconds(3 * day);
+        service.worker().tidy_up().await.expect("swept");
+        assert_eq!(counts().await, [1, 3, 1], "a day and 59 minutes after it died");
+        service.set_seconds(3 * day + 3600);
+        service.worker().tidy_up().await.expect("swept");
+        assert_eq!(counts().await, [0, 0, 0]);
+    }
+
+    async fn attempts_are_tallied_by_the_hour(service: Service) {
+        let receiver = Receiver::answering(|_| (500, NOW)).await;
+        let hook = subscribe(&service, "app", "store/customer/*", &receiver.url()).await;
+        service.crowd(3).await;
+        service.deliver().await;
+        receiver.answer(|_| (200, NOW));
+        service.set_seconds(60);
+        service.deliver().await;
+        service.set_seconds(3600);
+        rename(&service, 1, "Later").await;
+        service.deliver().await;
+        let tallies = "SELECT CAST(hook_id AS TEXT) || ' ' || CAST(begun_at AS TEXT) || ' ' || CAST(arrived AS TEXT) || ' ' || CAST(failed AS TEXT) AS line FROM delivery_hour ORDER BY begun_at";
+        let hour = |at: i64, arrived: i64, failed: i64| format!("{hook} {} {arrived} {failed}", NOON.plus_seconds(at).0);
+        assert_eq!(service.texts(tallies).await, [hour(0, 3, 3), hour(3600, 1, 0)]);
+        service.set_seconds(25 * 3600 + 1);
+        service.worker().tidy_up().await.expect("swept");
+        assert_eq!(service.texts(tallies).await, [hour(3600, 1, 0)]);
     }
 
     async fn nothing_arrives_for_90_days_and_the_webhook_is_inactive(service: Service) {
@@ -372,6 +482,8 @@ on_each_engine! {
         service.set_seconds(90 * day + 3600);
         service.worker().tidy_up().await.expect("swept");
         assert!(!is_active(&service, quiet).await && is_active(&service, busy).await);
+        let lines = service.audit().await;
+        assert_eq!(lines.iter().filter(|line| line.contains("hook.deactivated")).count(), 1, "{lines:?}");
         assert_eq!(service.number("SELECT COUNT(*) FROM event").await, 0, "what is a week old is forgotten");
         assert_eq!(service.number("SELECT COUNT(*) FROM delivery_attempt").await, 0);
     }
@@ -410,11 +522,78 @@ on_each_engine! {
         assert!(is_quiet(&service).await);
     }
 
+    async fn whoever_is_erased_takes_along_what_was_told_and_what_died_of_consents_and_metafields(service: Service) {
+        let receiver = Receiver::answering(|_| (500, NOW)).await;
+        let willing = Receiver::willing().await;
+        for (who, scope) in [("one", "custodia/customer/consent/updated"), ("two", "store/metafield/*"), ("three", "store/*")] {
+            subscribe(&service, who, scope, &receiver.url()).await;
+            subscribe(&service, who, scope, &format!("{}/{who}", willing.url())).await;
+        }
+        service.crowd(2).await;
+        for customer in [1, 2] {
+            service.set_seconds(customer);
+            service.put("modify", &format!("/v3/customers/{customer}/consent"), json!({"allow": ["essential"], "deny": []})).await;
+            let field = json!({"namespace": "n", "key": format!("secret{customer}"), "value": "v", "permission_set": "read"});
+            let path = format!("/v3/customers/{customer}/metafields");
+            assert_eq!(service.post("modify", &path, field).await.status, 200);
+        }
+        service.deliver().await;
+        // Some died, of a webhook that is there and of one that is gone; the others wait.
+        service.meddle("UPDATE hook SET is_active = FALSE WHERE hook_id IN (1, 3)").await;
+        service.set_seconds(100);
+        service.deliver().await;
+        service.meddle("DELETE FROM hook WHERE hook_id = 3").await;
+        assert_eq!(service.number("SELECT COUNT(*) FROM dead_letter").await, 4);
+        assert!(service.dump().await.contains("secret1"));
+        let app = service.app();
+        let store = access::stores::find(&app.db, "acme").await.expect("a store");
+        resources::ledger::sequencer::sequence(app, store.id).await.expect("the ledger grows");
+        assert_eq!(service.delete("modify", "/v3/customers?id:in=1").await.status, 204);
+        let dump = service.dump().await;
+        assert!(!dump.contains("secret1") && dump.contains("secret2"));
+        // What is left tells of the other, or that there were customers.
+        let left = service.texts("SELECT scope || ' ' || CAST(subject AS TEXT) AS line FROM event ORDER BY scope, subject").await;
+        assert_eq!(left, ["custodia/customer/consent/updated 2", "store/customer/created 1", "store/customer/created 2", "store/metafield/created 2"]);
+        for table in ["delivery", "dead_letter", "delivery_attempt"] {
+            let orphans = format!("SELECT COUNT(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM event e WHERE e.event_id = t.event_id)");
+            assert_eq!(service.number(&orphans).await, 0, "{table}");
+        }
+        assert_eq!(service.number("SELECT COUNT(*) FROM dead_letter").await, 2);
+        receiver.answer(|_| (200, NOW));
+        service.set_seconds(86_400);
+        service.deliver().await;
+        assert!(is_quiet(&service).await);
+    }
+
+    async fn whoever_is_erased_while_a_letter_is_on_its_way_leaves_no_attempt_behind(service: Service) {
+        let receiver = Receiver::answering(|_| (500, Duration::from_millis(300))).await;
+        subscribe(&service, "app", "custodia/customer/consent/updated", &receiver.url()).await;
+        service.crowd(1).await;
+        service.put("modify", "/v3/customers/1/consent", json!({"allow": ["essential"], "deny": []})).await;
+        let worker = service.worker();
+        let erased = async {
+            while receiver.heard().is_empty() {
+                sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(service.delete("modify", "/v3/customers?id:in=1").await.status, 204);
+        };
+        let (sent, ()) = tokio::join!(worker.pass(), erased);
+        assert_eq!(sent.expect("delivered"), 1);
+        assert_eq!(service.number("SELECT COUNT(*) FROM delivery_attempt").await, 0);
+        service.deliver().await;
+        assert!(is_quiet(&service).await);
+    }
+
     async fn a_store_that_is_deleted_leaves_no_delivery_behind(service: Service) {
         let receiver = Receiver::answering(|_| (500, NOW)).await;
         subscribe(&service, "app", "store/customer/*", &receiver.url()).await;
+        let paused = subscribe(&service, "paused", "store/customer/*", &receiver.url()).await;
         service.crowd(30).await;
         service.deliver().await;
+        service.meddle(&format!("UPDATE hook SET is_active = FALSE WHERE hook_id = {paused}")).await;
+        service.set_seconds(60);
+        service.deliver().await;
+        assert_eq!(service.number("SELECT COUNT(*) FROM dead_letter").await, 30);
         let worker = service.worker();
         let app = service.app();
         let deleted = resources::stores::ops::delete(&app.db, &*app.clock, "acme");
@@ -423,7 +602,7 @@ on_each_engine! {
             done = deleted => done.expect("deleted"),
         }
         let left = service.dump().await;
-        for table in ["delivery", "delivery_lane", "delivery_attempt", "event", "outbox", "hook", "delivery_domain", "delivery_tally"] {
+        for table in ["delivery", "delivery_lane", "delivery_attempt", "delivery_hour", "dead_letter", "event", "outbox", "hook", "delivery_domain", "delivery_tally"] {
             assert!(!left.lines().any(|line| line.starts_with(&format!("{table}: "))), "{table}");
         }
     }
