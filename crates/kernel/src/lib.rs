@@ -10,6 +10,7 @@ mod id;
 mod money;
 mod network;
 mod part;
+pub mod public;
 mod scope;
 mod text;
 mod time;

@@ -84,62 +84,129 @@ async fn refused(destination: &str, names: &[(&'static str, &[&'static str])]) {
     assert_eq!(connected, "", "{destination}");
 }
 
-#[tokio::test]
-async fn a_literal_ipv4_address_that_is_private_is_refused() {
-    for host in ["127.0.0.1", "10.0.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0"] {
-        refused(&format!("https://{host}/hook"), &[]).await;
-    }
+/// Addresses that are refused, each kind in a test of its own: where the destination has one, and where a name leads to it.
+macro_rules! no_destination {
+    ($($name:ident: $($address:literal)+;)+) => {$(
+        #[tokio::test]
+        async fn $name() {
+            for address in [$($address),+] {
+                let is_v6 = address.parse::<IpAddr>().expect("an address").is_ipv6();
+                let host = if is_v6 { format!("[{address}]") } else { address.to_owned() };
+                refused(&format!("https://{host}/hook"), &[]).await;
+                refused("https://shop.example/hook", &[("shop.example", &[address])]).await;
+            }
+        }
+    )+};
+}
+
+no_destination! {
+    loopback_is_refused: "127.0.0.1" "127.0.0.2" "127.255.255.255";
+    private_10_8_is_refused: "10.0.0.0" "10.1.2.3" "10.255.255.255";
+    private_172_16_12_is_refused: "172.16.0.1" "172.20.1.1" "172.31.255.255";
+    private_192_168_16_is_refused: "192.168.0.1" "192.168.255.255";
+    shared_by_a_carrier_100_64_10_is_refused: "100.64.0.1" "100.100.100.200" "100.127.255.255";
+    link_local_is_refused: "169.254.0.1" "169.254.255.255";
+    what_tells_a_machine_its_secrets_is_refused: "169.254.169.254" "169.254.170.2" "168.63.129.16" "192.0.0.192" "fd00:ec2::254" "fd20:ce::254";
+    this_network_is_refused: "0.0.0.0" "0.1.2.3" "0.255.255.255";
+    multicast_is_refused: "224.0.0.1" "232.1.1.1" "239.255.255.255" "ff02::1" "ff0e::1";
+    broadcast_is_refused: "255.255.255.255";
+    what_is_reserved_is_refused: "240.0.0.1" "254.255.255.255" "4000::1" "5f00::1" "8000::1";
+    documentation_is_refused: "192.0.2.1" "198.51.100.7" "203.0.113.9" "2001:db8::1" "3fff::1" "3fff:fff::1";
+    benchmarks_are_refused: "198.18.0.1" "198.19.255.255" "2001:2::1";
+    what_protocols_use_is_refused: "192.0.0.1" "192.0.0.9" "192.88.99.1" "2001:10::1" "2001:1ff:ffff::1" "100::1";
+    ipv6_loopback_is_refused: "::1";
+    ipv6_unspecified_is_refused: "::";
+    ipv6_unique_local_is_refused: "fc00::1" "fd00::1" "fdff:ffff::1";
+    ipv6_link_local_is_refused: "fe80::1" "febf::1";
+    ipv6_site_local_is_refused: "fec0::1" "feff::1";
+    a_mapped_ipv4_address_is_refused: "::ffff:127.0.0.1" "::ffff:7f00:1" "::ffff:a9fe:a9fe" "::ffff:10.0.0.1" "::ffff:0.0.0.0";
+    a_compatible_ipv4_address_is_refused: "::127.0.0.1" "::10.0.0.1" "::a9fe:a9fe" "::93.184.216.34";
+    a_translated_ipv4_address_is_refused: "::ffff:0:127.0.0.1" "::ffff:0:10.0.0.1";
+    an_address_behind_nat64_is_refused: "64:ff9b::7f00:1" "64:ff9b::a9fe:a9fe" "64:ff9b::10.0.0.1" "64:ff9b::192.168.1.1";
+    an_address_behind_a_nat64_of_ones_own_is_refused: "64:ff9b:1::10.0.0.1" "64:ff9b:1::93.184.216.34" "64:ff9b:1:ffff::1";
+    an_address_in_6to4_is_refused: "2002:7f00:1::1" "2002:a00:1::1" "2002:a9fe:a9fe::1" "2002:5db8:d822::1";
+    an_address_in_teredo_is_refused: "2001:0:7f00:1::1" "2001:0:a00:1::1" "2001::5ef5:79fd:380c:1ed5:f5ff:fffe";
 }
 
 #[tokio::test]
-async fn a_literal_ipv6_address_that_is_private_is_refused() {
-    for host in ["[::1]", "[fd00:ec2::254]", "[fe80::1]", "[::]"] {
-        refused(&format!("https://{host}/hook"), &[]).await;
-    }
-}
-
-#[tokio::test]
-async fn a_mapped_ipv4_address_is_refused() {
-    for host in ["[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::ffff:a9fe:a9fe]"] {
-        refused(&format!("https://{host}/hook"), &[]).await;
-    }
-}
-
-#[tokio::test]
-async fn an_address_behind_nat64_is_refused() {
-    for host in ["[64:ff9b::7f00:1]", "[64:ff9b::a9fe:a9fe]", "[64:ff9b::10.0.0.1]"] {
-        refused(&format!("https://{host}/hook"), &[]).await;
+async fn a_public_address_is_connected_to() {
+    for (destination, address) in [
+        ("https://93.184.216.34/hook", "93.184.216.34:443"),
+        ("https://[2606:4700::1111]/hook", "[2606:4700::1111]:443"),
+        ("https://[::ffff:93.184.216.34]/hook", "[::ffff:93.184.216.34]:443"),
+        ("https://1572395042/", "93.184.216.34:443"),
+    ] {
+        let (outcome, connected) = tried(destination, &[]).await;
+        assert_eq!((outcome, connected.as_str()), (Outcome::Failed(Fault::Connection), address));
     }
 }
 
 #[tokio::test]
 async fn an_address_written_as_one_number_is_refused() {
-    for host in ["2130706433", "0x7f000001", "017700000001", "2852039166"] {
+    for host in ["2130706433", "2852039166", "167772161", "0", "3232235777"] {
         refused(&format!("https://{host}/hook"), &[]).await;
     }
 }
 
 #[tokio::test]
-async fn an_address_written_in_octal_or_with_parts_left_out_is_refused() {
-    for host in ["0177.0.0.1", "0251.0376.0251.0376", "0x7f.1", "127.1", "10.1", "0"] {
+async fn an_address_written_in_octal_is_refused() {
+    for host in ["0177.0.0.1", "017700000001", "0251.0376.0251.0376", "012.1", "0300.0250.1.1"] {
         refused(&format!("https://{host}/hook"), &[]).await;
     }
 }
 
 #[tokio::test]
-async fn a_name_that_leads_to_a_private_address_is_refused() {
-    for address in ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "fd00::1", "::ffff:10.0.0.1"]
-    {
-        let names: [(&str, &[&str]); 1] = [("shop.example", &[address])];
-        refused("https://shop.example/hook", &names).await;
+async fn an_address_written_in_hexadecimal_is_refused() {
+    for host in ["0x7f.1", "0x7f000001", "0x7f.0x0.0x0.0x1", "0XA9.0xFE.0xa9.0xfe", "0xa.0.0.1"] {
+        refused(&format!("https://{host}/hook"), &[]).await;
     }
+}
+
+#[tokio::test]
+async fn an_address_with_parts_left_out_is_refused() {
+    for host in ["127.1", "127.0.1", "10.1", "192.168.257", "169.254.43518"] {
+        refused(&format!("https://{host}/hook"), &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn the_name_of_this_machine_is_refused() {
     refused("https://localhost/hook", &[]).await;
+    refused("https://LOCALHOST/hook", &[]).await;
+}
+
+#[tokio::test]
+async fn a_dot_at_the_end_changes_nothing() {
+    refused("https://localhost./hook", &[("localhost.", &["127.0.0.1"])]).await;
+    refused("https://shop.example./hook", &[("shop.example.", &["10.0.0.1"])]).await;
+    // An address with a dot is no address to whoever looks it up, or it is the address.
+    for host in ["127.0.0.1.", "169.254.169.254.", "2130706433."] {
+        let (outcome, connected) = tried(&format!("https://{host}/hook"), &[]).await;
+        let faults = [Fault::Name, Fault::Forbidden].map(Outcome::Failed);
+        assert!(faults.contains(&outcome), "{host}: {outcome:?}");
+        assert_eq!(connected, "", "{host}");
+    }
 }
 
 #[tokio::test]
 async fn a_name_with_one_private_address_among_public_ones_is_refused() {
-    let names: [(&str, &[&str]); 1] = [("shop.example", &["93.184.216.34 10.0.0.1"])];
-    refused("https://shop.example/hook", &names).await;
+    for answer in ["93.184.216.34 10.0.0.1", "10.0.0.1 93.184.216.34", "93.184.216.34 1.1.1.1 ::1"]
+    {
+        refused("https://shop.example/hook", &[("shop.example", &[answer])]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_turns_private_is_refused_from_then_on() {
+    let names = BTreeMap::from([("shop.example", vec!["93.184.216.34", "127.0.0.1"])]);
+    let fake = Arc::new(Fake { names, ..Fake::default() });
+    let post = Post::new(Guard::default(), fake.clone(), roots());
+    for fault in [Fault::Connection, Fault::Forbidden] {
+        let outcome = post.send(&letter("https://shop.example/hook")).await.outcome;
+        assert_eq!(outcome, Outcome::Failed(fault));
+    }
+    let connected = fake.connected.lock().unwrap_or_else(PoisonError::into_inner);
+    assert_eq!(connected.len(), 1);
 }
 
 #[tokio::test]
@@ -151,11 +218,35 @@ async fn a_name_that_changes_between_the_check_and_the_connection_leads_to_what_
 }
 
 #[tokio::test]
-async fn a_public_address_is_reached_neither_by_http_nor_on_another_port() {
+async fn a_public_address_is_not_reached_by_http() {
     let names: [(&str, &[&str]); 1] = [("shop.example", &["93.184.216.34"])];
     refused("http://shop.example/hook", &names).await;
     refused("http://shop.example:443/hook", &names).await;
-    refused("https://shop.example:8443/hook", &names).await;
+    refused("http://93.184.216.34/hook", &[]).await;
+}
+
+#[tokio::test]
+async fn a_public_address_is_not_reached_on_another_port() {
+    let names: [(&str, &[&str]); 1] = [("shop.example", &["93.184.216.34"])];
+    for port in [1, 22, 80, 6379, 8443, 65_535] {
+        refused(&format!("https://shop.example:{port}/hook"), &names).await;
+        refused(&format!("https://[2606:4700::1111]:{port}/hook"), &[]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_destination_with_a_name_or_a_password_is_not_sent_to() {
+    for destination in [
+        "https://user:secret@shop.example/",
+        "https://shop.example@10.0.0.1/",
+        "https://shop.example:443@127.0.0.1/",
+        "https://@127.0.0.1/",
+        "https://127.0.0.1@shop.example/",
+    ] {
+        let (outcome, connected) = tried(destination, &[]).await;
+        assert_eq!(outcome, Outcome::Failed(Fault::Address), "{destination}");
+        assert_eq!(connected, "");
+    }
 }
 
 #[tokio::test]
@@ -167,9 +258,9 @@ async fn what_is_no_address_of_the_web_is_not_sent_to() {
         "ftp://shop.example/",
         "file:///etc/passwd",
         "https://",
-        "https://user:secret@shop.example/",
-        "https://shop.example@10.0.0.1/",
         "https://a b/",
+        "gopher://127.0.0.1/",
+        "https://shop.example\\@10.0.0.1/",
     ] {
         let (outcome, connected) = tried(destination, &[]).await;
         assert_eq!(outcome, Outcome::Failed(Fault::Address), "{destination}");
@@ -195,9 +286,10 @@ async fn a_trial_sends_nothing_to_where_it_may_not_and_counts_nothing() {
 }
 
 /// A receiver that answers once with these bytes; what it was sent.
-async fn receiver(answer: &'static str) -> (SocketAddr, tokio::task::JoinHandle<String>) {
+async fn receiver(answer: impl Into<String>) -> (SocketAddr, tokio::task::JoinHandle<String>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let address = listener.local_addr().expect("an address");
+    let answer = answer.into();
     let heard = async move {
         let (mut stream, _) = listener.accept().await.expect("a connection");
         let heard = hear(&mut stream).await;
@@ -239,6 +331,24 @@ async fn a_redirect_is_no_success_and_is_not_followed() {
 }
 
 #[tokio::test]
+async fn a_redirect_to_another_address_is_not_followed() {
+    // Somebody listens there, who would answer.
+    let private = TcpListener::bind(("127.0.0.2", 0)).await.expect("a free port");
+    let there = private.local_addr().expect("an address");
+    for status in [301, 302, 303, 307, 308] {
+        let answer = format!(
+            "HTTP/1.1 {status} So\r\nlocation: http://{there}/latest\r\nrefresh: 0; url=http://{there}/\r\ncontent-length: 0\r\n\r\n"
+        );
+        let (address, _heard) = receiver(answer).await;
+        let attempt = at_home().send(&letter(&format!("http://{address}/hook"))).await;
+        assert_eq!(attempt.outcome, Outcome::Answered(status));
+        assert!(!attempt.outcome.has_arrived());
+    }
+    let reached = tokio::time::timeout(Duration::from_millis(100), private.accept()).await;
+    assert!(reached.is_err(), "nobody came");
+}
+
+#[tokio::test]
 async fn a_request_has_the_headers_that_were_recorded_and_the_owners_own() {
     let (address, heard) = receiver("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
     let mut letter = letter(&format!("http://{address}"));
@@ -265,13 +375,10 @@ async fn a_request_has_the_headers_that_were_recorded_and_the_owners_own() {
 
 #[tokio::test]
 async fn of_a_long_answer_a_kilobyte_is_kept_and_no_secret_in_it() {
-    static LONG: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    let answer = LONG.get_or_init(|| {
-        format!(
-            "HTTP/1.1 500 Oh\r\ncontent-length: 9000\r\n\r\nsent hush-hush\0{}",
-            "x".repeat(8985)
-        )
-    });
+    let answer = format!(
+        "HTTP/1.1 500 Oh\r\ncontent-length: 9000\r\n\r\nsent hush-hush\0{}",
+        "x".repeat(8985)
+    );
     let (address, _heard) = receiver(answer).await;
     let mut letter = letter(&format!("http://{address}/"));
     letter.headers = vec![("x-secret".to_owned(), "hush-hush".to_owned())];

@@ -4,7 +4,9 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use kernel::{AccountId, Error, HookId, Network, Result, Timestamp, Violations, check_email};
+use kernel::{
+    AccountId, Error, HookId, Network, Result, Timestamp, Violations, check_email, public,
+};
 
 /// A wish of an API account to be told of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -293,7 +295,8 @@ impl EventScope {
 
 impl Destination {
     /// An address of https on port 443; any port, and http, where the host is written as an address, or as
-    /// `localhost`, that one of these ranges allows.
+    /// `localhost`, that one of these ranges allows. One that is nobody's to reach is refused here, where it shows; what
+    /// a name leads to is looked at when something is sent there.
     pub fn new(url: &str, allow: &[Network]) -> Result<Self, &'static str> {
         if url.len() > LONGEST_URL {
             return Err("must be at most 2048 bytes long");
@@ -301,12 +304,16 @@ impl Destination {
         let parts = UrlParts::of(url)?;
         let domain = parts.host.to_ascii_lowercase();
         let addresses = addresses(&domain)?;
-        let is_allowed = addresses.iter().any(|it| allow.iter().any(|range| range.contains(*it)));
+        let is_in = |range: &Network, it| range.contains(it) || range.contains(public::meant(it));
+        let is_allowed = addresses.iter().any(|it| allow.iter().any(|range| is_in(range, *it)));
         if !is_allowed && !parts.is_tls {
             return Err("must be an address of https");
         }
         if !is_allowed && parts.port != 443 {
             return Err("must be on port 443");
+        }
+        if !is_allowed && !addresses.iter().all(|address| public::is_public(*address)) {
+            return Err("must be at a public address");
         }
         Ok(Self { url: url.to_owned(), domain })
     }
@@ -722,9 +729,10 @@ mod tests {
             ("https://Hooks.Example.COM:443/a?b=c%20d", "hooks.example.com"),
             ("HTTPS://a_b.example/", "a_b.example"),
             ("https://xn--bcher-kva.example?x", "xn--bcher-kva.example"),
-            ("https://192.0.2.1/", "192.0.2.1"),
-            ("https://[2001:DB8::1]:443/", "[2001:db8::1]"),
-            ("https://localhost/", "localhost"),
+            ("https://93.184.216.34/", "93.184.216.34"),
+            ("https://[2606:4700::1111]:443/", "[2606:4700::1111]"),
+            ("https://[2A00:1450::5]/", "[2a00:1450::5]"),
+            ("https://[::ffff:93.184.216.34]/", "[::ffff:93.184.216.34]"),
         ] {
             let destination = Destination::new(url, &[]).unwrap();
             assert_eq!((destination.url(), destination.domain()), (url, domain));
@@ -769,6 +777,31 @@ mod tests {
             "http://127.0.0.1:8080/",
         ] {
             assert!(Destination::new(url, &[]).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_destination_that_is_written_as_an_address_is_a_public_one() {
+        for host in [
+            "localhost",
+            "LOCALHOST",
+            "127.0.0.1",
+            "10.1.2.3",
+            "192.0.2.1",
+            "169.254.169.254",
+            "[::1]",
+            "[fd00:ec2::254]",
+            "[::ffff:10.0.0.1]",
+            "[64:ff9b::7f00:1]",
+            "[2002:7f00:1::1]",
+            "[2001:db8::1]",
+        ] {
+            let refused = Destination::new(&format!("https://{host}/hook"), &[]);
+            assert_eq!(refused.unwrap_err(), "must be at a public address", "{host}");
+        }
+        let allow = ["10.0.0.0/8".parse().unwrap()];
+        for host in ["10.1.2.3", "[::ffff:10.0.0.1]", "[64:ff9b::10.0.0.1]"] {
+            Destination::new(&format!("https://{host}/hook"), &allow).expect("allowed");
         }
     }
 

@@ -114,7 +114,7 @@ on_each_engine! {
             ("destination", "destination", json!("https://user:secret@hooks.example.com/")),
             ("destination", "destination", json!("https://")),
             ("destination", "destination", json!("http://localhost:3000/")),
-            ("destination", "destination", json!("https://2130706433/")),
+            ("destination", "destination", json!("https://10.0.0.1/")),
             ("destination", "destination", json!("https://hooks.example.com/\r\nx: y")),
             ("destination", "destination", json!("https://hooks.example.com/\u{0}")),
             ("destination", "destination", json!(format!("https://hooks.example.com/{}", "a".repeat(2_048)))),
@@ -502,6 +502,49 @@ on_each_engine! {
         shows(&wrong, "no boolean");
         wrong.declined(400, "The field 'is_active' is invalid.");
         assert_eq!(kept(&service, "scope").await, Vec::<String>::new());
+    }
+
+    /// Where it shows; what a name leads to is looked at whenever something is sent there (`delivery::post`).
+    async fn a_destination_that_is_no_public_address_is_refused_by_every_operation(service: Service) {
+        hooked(&service, "modify", wish("store/customer/*", URL)).await;
+        let before = service.dump().await;
+        for (kind, hosts) in [
+            ("loopback", &["127.0.0.1", "127.255.255.255", "[::1]", "localhost", "LocalHost"][..]),
+            ("private", &["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1"]),
+            ("link-local", &["169.254.169.254", "[fe80::1]"]),
+            ("this network", &["0.0.0.0", "0.1.2.3", "[::]"]),
+            ("multicast and broadcast", &["224.0.0.1", "239.1.2.3", "255.255.255.255", "240.0.0.1", "[ff02::1]"]),
+            ("documentation and benchmarks", &["192.0.2.1", "198.51.100.7", "203.0.113.9", "198.18.0.1", "[2001:db8::1]"]),
+            ("local IPv6", &["[fc00::1]", "[fd00:ec2::254]", "[fec0::1]"]),
+            ("IPv4 in IPv6", &["[::ffff:127.0.0.1]", "[::ffff:a9fe:a9fe]", "[::127.0.0.1]", "[::ffff:0:10.0.0.1]"]),
+            ("NAT64", &["[64:ff9b::7f00:1]", "[64:ff9b:1::10.0.0.1]"]),
+            ("tunnels", &["[2002:7f00:1::1]", "[2001:0:7f00:1::1]"]),
+            ("numbers", &["2130706433", "0x7f000001", "017700000001", "0"]),
+            ("octal", &["0177.0.0.1", "0251.0376.0251.0376"]),
+            ("hexadecimal", &["0x7f.1", "0x7f.0x0.0x0.0x1"]),
+            ("parts left out", &["127.1", "127.0.1", "10.1"]),
+            ("a dot at the end", &["127.0.0.1.", "localhost.", "hooks.example.com."]),
+            ("a name before it", &["hooks.example.com@127.0.0.1", "user:secret@hooks.example.com"]),
+            ("a port after it", &["127.0.0.1:443", "10.0.0.1:8443", "hooks.example.com:80"]),
+        ] {
+            for host in hosts {
+                let url = format!("https://{host}/hook");
+                for answer in [
+                    service.post("modify", ALL, wish("store/order/*", &url)).await,
+                    service.put("modify", "/v3/hooks/1", json!({"destination": url})).await,
+                    service.post("modify", "/v2/hooks", wish("store/order/*", &url)).await,
+                    service.put("modify", "/v2/hooks/1", json!({"destination": url})).await,
+                ] {
+                    assert!([400, 422].contains(&answer.status), "{kind}: {host}: {answer}");
+                    assert!(answer.text().contains("destination"), "{kind}: {host}: {answer}");
+                }
+            }
+        }
+        assert_eq!(service.dump().await, before);
+        let refused = service.post("modify", ALL, wish("store/order/*", "https://10.0.0.1/")).await;
+        shows(&refused, "private");
+        hooked(&service, "modify", wish("store/order/*", "https://93.184.216.34/hook")).await;
+        hooked(&service, "modify", wish("store/order/*", "https://[2606:4700::1111]/hook")).await;
     }
 
     /// Ruling 30.
