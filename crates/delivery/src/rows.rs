@@ -317,7 +317,7 @@ pub(crate) async fn recipient(tx: &mut ReadTx, queue: Queue) -> Result<Option<Re
         "SELECT h.hook_id, h.account_id, h.scope, h.destination, h.domain, h.headers, h.is_active, h.is_deactivated,
                 h.events_history_enabled, h.created_at, h.updated_at, h.delivered_at,
                 COALESCE(d.blocked_until, 0) AS blocked_until, COALESCE(d.told_at, 0) AS told_at,
-                COALESCE((SELECT MAX(l.until) FROM listener l WHERE l.store_id = h.store_id), 0) AS heard_until
+                COALESCE((SELECT MAX(l.until) FROM listener l WHERE l.store_id = $1), 0) AS heard_until
          FROM hook h LEFT JOIN delivery_domain d ON d.store_id = h.store_id AND d.domain = h.domain
          WHERE h.store_id = $1 AND h.hook_id = $2",
     )

@@ -24,9 +24,10 @@ pub async fn note(
 ) -> Result<()> {
     let (hook, attempt) = attempt.unwrap_or((HookId(0), 0));
     tx.query(
-        "INSERT INTO heard (store_id, listener_id, event_id, hook_id, attempt, at)
-         SELECT l.store_id, l.listener_id, CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT)
-         FROM listener l WHERE l.store_id = $1 AND l.until > $5
+        "WITH there AS (SELECT store_id, listener_id FROM listener WHERE store_id = $1 AND until > $5)
+         INSERT INTO heard (store_id, listener_id, event_id, hook_id, attempt, at)
+         SELECT store_id, listener_id, CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT)
+         FROM there WHERE store_id = $1
          ON CONFLICT (store_id, listener_id, event_id, hook_id, attempt) DO NOTHING",
     )
     .bind(store)
