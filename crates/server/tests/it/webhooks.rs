@@ -20,6 +20,37 @@ async fn subscribe(service: &Service, who: &str, scope: &str, destination: &str)
     subscribe_at(service, "acme", who, scope, destination).await
 }
 
+/// Do something while webhooks are delivered: every event of acme, to somebody who refuses each third.
+pub(crate) async fn while_delivering<T>(service: &Service, doing: impl Future<Output = T>) -> T {
+    let mut count = 0;
+    let receiver = Receiver::answering(move |_| {
+        count += 1;
+        (if count % 3 == 0 { 500 } else { 200 }, Duration::from_millis(3))
+    });
+    let receiver = receiver.await;
+    for scope in ["store/*", "custodia/customer/consent/updated"] {
+        subscribe(service, "listener", scope, &receiver.url()).await;
+    }
+    // Without the block, or it would soon send nothing.
+    let worker = service.worker_with(Profile::trial(None, false), Duration::from_secs(10));
+    let done = tokio::select! {
+        () = worker.keep(std::future::pending()) => unreachable!(),
+        done = doing => done,
+    };
+    // The clock stands still: what was refused is not tried again.
+    worker.pass().await.expect("delivered");
+    assert!(!receiver.heard().is_empty(), "or nothing was shown");
+    for table in ["delivery", "delivery_attempt"] {
+        let of_nothing = format!(
+            "SELECT COUNT(*) FROM {table} t WHERE NOT EXISTS
+                 (SELECT 1 FROM event e WHERE e.store_id = t.store_id AND e.event_id = t.event_id)"
+        );
+        assert_eq!(service.number(&of_nothing).await, 0, "{table}");
+    }
+    assert_eq!(service.number("SELECT COUNT(*) FROM outbox").await, 0, "all were told");
+    done
+}
+
 async fn subscribe_at(
     service: &Service,
     store: &str,
@@ -605,6 +636,47 @@ on_each_engine! {
         for table in ["delivery", "delivery_lane", "delivery_attempt", "delivery_hour", "dead_letter", "event", "outbox", "hook", "delivery_domain", "delivery_tally"] {
             assert!(!left.lines().any(|line| line.starts_with(&format!("{table}: "))), "{table}");
         }
+    }
+
+    async fn a_store_is_deleted_while_it_is_written_to_and_its_deliveries_are_on_their_way(service: Service) {
+        let receiver = Receiver::answering(|_| (200, Duration::from_millis(30))).await;
+        for scope in ["store/*", "custodia/customer/consent/updated"] {
+            subscribe(&service, "app", scope, &receiver.url()).await;
+        }
+        service.crowd(40).await;
+        let id = service.number("SELECT store_id FROM store WHERE hash = 'acme'").await.to_string();
+        let app = service.app();
+        let doing = async {
+            while receiver.heard().len() < 8 {
+                sleep(Duration::from_millis(2)).await;
+            }
+            let writing = (0..24).map(|n| {
+                let service = service.clone();
+                async move {
+                    let path = format!("/v3/customers/{}/consent", n + 1);
+                    let answers = [
+                        service.post("modify", "/v3/customers", json!([{"email": format!("late{n}@b.c"), "first_name": "A", "last_name": "B"}])).await,
+                        service.put("modify", &path, json!({"allow": ["essential"], "deny": []})).await,
+                        service.delete("modify", &format!("/v3/customers?id:in={}", n + 1)).await,
+                    ];
+                    for answer in answers {
+                        assert!(answer.status < 500, "{answer}");
+                    }
+                }
+            });
+            let (_, deleted) = tokio::join!(at_once(writing), resources::stores::ops::delete(&app.db, &*app.clock, "acme"));
+            deleted.expect("deleted");
+            // What was on its way lands, and finds nothing.
+            sleep(Duration::from_millis(300)).await;
+        };
+        let worker = service.worker();
+        tokio::select! {
+            () = worker.keep(std::future::pending()) => unreachable!(),
+            () = doing => {}
+        }
+        let dump = service.dump().await;
+        let left: Vec<&str> = dump.lines().filter(|line| line.contains(&id)).collect();
+        assert!(left.is_empty(), "{left:?}");
     }
 
     async fn a_webhook_that_hears_of_failures_tells_nobody_of_its_own(service: Service) {
