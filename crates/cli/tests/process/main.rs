@@ -24,4 +24,5 @@ mod running;
 mod start;
 mod stop;
 mod sync;
+mod traffic;
 mod webhooks;
