@@ -31,6 +31,8 @@ pub(crate) struct Author<'p> {
     pub(crate) quota: &'p AtomicUsize,
     pub(crate) stop: &'p AtomicBool,
     pub(crate) told: Vec<Told>,
+    /// Whether its store may be deleted meanwhile.
+    pub(crate) may_be_shut_out: bool,
 }
 
 impl Author<'_> {
@@ -148,6 +150,9 @@ impl Author<'_> {
         let text = if body.is_null() { String::new() } else { body.to_string() };
         let answer = self.client.ask(method, path, &text)?;
         let status = answer.status;
+        if self.may_be_shut_out && (400..500).contains(&status) {
+            return Ok(None);
+        }
         assert!((200..300).contains(&status), "{method} {path}: {status} {}", answer.text());
         Ok(Some(if answer.body.is_empty() { Value::Null } else { answer.json() }))
     }

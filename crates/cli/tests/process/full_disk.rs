@@ -57,7 +57,7 @@ fn postgres_lives_through_a_full_tablespace() {
 }
 
 /// How large a file the running server may make it. Only the soft limit: the hard one could not be raised again.
-fn limit_files(server: &Server, most: &str) {
+pub(crate) fn limit_files(server: &Server, most: &str) {
     let pid = server.pid().to_string();
     succeeded(Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={most}:")]));
 }

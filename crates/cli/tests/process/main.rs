@@ -25,4 +25,5 @@ mod running;
 mod start;
 mod stop;
 mod sync;
+mod traffic;
 mod webhooks;

@@ -2,7 +2,7 @@
 
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -32,6 +32,8 @@ pub(crate) struct Receiver {
 
 struct Inside {
     manner: Mutex<Manner>,
+    /// In milliseconds.
+    patience: AtomicU64,
     requests: AtomicU64,
     arrivals: AtomicU64,
     heard: Mutex<Vec<Heard>>,
@@ -47,7 +49,7 @@ pub(crate) struct Heard {
     pub(crate) data: Value,
     /// Of all its bytes.
     pub(crate) digest: u64,
-    /// What was answered, or 0.
+    /// What was answered, or 0; 499 where whoever asked was gone by then.
     pub(crate) status: u16,
     pub(crate) at: Instant,
 }
@@ -65,6 +67,7 @@ impl Receiver {
         let address = listener.local_addr().expect("an address").to_string();
         let inside = Arc::new(Inside {
             manner: Mutex::new(manner),
+            patience: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             arrivals: AtomicU64::new(0),
             heard: Mutex::default(),
@@ -87,6 +90,12 @@ impl Receiver {
         *self.inside.manner.lock().unwrap_or_else(PoisonError::into_inner) = manner;
     }
 
+    /// Answer after so long, from now on: so many more are on their way.
+    pub(crate) fn take_time(&self, patience: Duration) {
+        let millis = u64::try_from(patience.as_millis()).expect("a moment");
+        self.inside.patience.store(millis, Ordering::Relaxed);
+    }
+
     /// How many requests were answered with 204.
     pub(crate) fn arrivals(&self) -> u64 {
         self.inside.arrivals.load(Ordering::Relaxed)
@@ -104,10 +113,15 @@ fn converse(stream: TcpStream, inside: &Inside) -> Option<()> {
     loop {
         let mut heard = hear(&mut stream)?;
         let number = inside.requests.fetch_add(1, Ordering::Relaxed);
+        let patience = Duration::from_millis(inside.patience.load(Ordering::Relaxed));
+        if !patience.is_zero() {
+            thread::sleep(patience);
+        }
         let manner = *inside.manner.lock().unwrap_or_else(PoisonError::into_inner);
         heard.status = match manner {
             Manner::RefusesAThird if number % 3 == 2 => 500,
             Manner::Hangs(one_in) if number % one_in == one_in / 2 => 0,
+            _ if is_gone(stream.get_ref()) => 499,
             _ => 204,
         };
         let status = heard.status;
@@ -120,8 +134,9 @@ fn converse(stream: TcpStream, inside: &Inside) -> Option<()> {
                 let _ = stream.read(&mut [0]);
                 return None;
             }
+            499 => return None,
             500 => {
-                stream.get_mut().write_all(b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n").ok()?
+                stream.get_mut().write_all(b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n").ok()?;
             }
             _ => {
                 inside.arrivals.fetch_add(1, Ordering::Relaxed);
@@ -129,6 +144,17 @@ fn converse(stream: TcpStream, inside: &Inside) -> Option<()> {
             }
         }
     }
+}
+
+/// Whether nobody waits for an answer any more.
+fn is_gone(stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).expect("a socket");
+    let gone = match stream.peek(&mut [0]) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != ErrorKind::WouldBlock,
+    };
+    stream.set_nonblocking(false).expect("a socket");
+    gone
 }
 
 fn hear(stream: &mut BufReader<TcpStream>) -> Option<Heard> {

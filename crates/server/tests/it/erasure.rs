@@ -339,7 +339,7 @@ on_each_engine! {
 
     async fn nor_do_they_while_webhooks_are_delivered(service: Service) {
         let service = without_mercy(service).await;
-        while_delivering(&service, erase_amid_everything(&service)).await;
+        Box::pin(while_delivering(&service, erase_amid_everything(&service))).await;
         for table in ["outbox", "event"] {
             let told = format!("SELECT COUNT(*) FROM {table} WHERE scope = 'custodia/customer/consent/updated'");
             assert_eq!(service.number(&told).await, 0, "{table}");

@@ -425,7 +425,7 @@ on_each_engine! {
     }
 
     async fn no_request_whatever_makes_it_fail_while_webhooks_are_delivered(service: Service) {
-        while_delivering(&service, misuse(&service)).await;
+        Box::pin(while_delivering(&service, misuse(&service))).await;
         sound(&service).await;
     }
 }

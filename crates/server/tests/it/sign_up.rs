@@ -287,7 +287,7 @@ on_each_engine! {
     async fn nor_for_who_delivers_webhooks_of_it(service: Service) {
         opened(&service).await;
         let strict = service.unforgiving().await;
-        while_delivering(&strict, sign_up_amid_others(&service, &strict)).await;
+        Box::pin(while_delivering(&strict, sign_up_amid_others(&service, &strict))).await;
         sound(&service).await;
     }
 
