@@ -69,6 +69,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = consent::storefront::routes(routes);
     let routes = channels::own::routes(routes);
     let routes = instruments::own::routes(routes);
+    let routes = deliveries::own::routes(routes);
     customers::own::routes(routes)
 }
 
