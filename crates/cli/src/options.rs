@@ -323,6 +323,58 @@ pub(crate) enum HooksCommand {
         #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
         store: String,
     },
+    /// List what became of the events that a store's webhooks were to be told of, the newest first: webhook, event, when
+    /// it happened, scope, subject, state, the last attempt's number and status, and when the next one is
+    Deliveries {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+        /// One webhook only
+        #[arg(long, env = "CUSTODIA_HOOK", value_name = "ID")]
+        hook: Option<i64>,
+        /// Only those in this state
+        #[arg(long, env = "CUSTODIA_STATUS")]
+        status: Option<DeliveryStatus>,
+        /// The newest so many of each webhook
+        #[arg(
+            long,
+            env = "CUSTODIA_LIMIT",
+            default_value_t = 50,
+            value_name = "NUMBER",
+            value_parser = clap::value_parser!(i64).range(1..)
+        )]
+        limit: i64,
+        #[arg(long, help = "Print one JSON object a line", env = "CUSTODIA_JSON")]
+        json: bool,
+    },
+    /// Have events delivered to a webhook again, also while a server runs, which sends them
+    #[command(group = ArgGroup::new("what").required(true))]
+    Replay {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+        /// The webhook, which must be active
+        #[arg(long, env = "CUSTODIA_HOOK", value_name = "ID")]
+        hook: i64,
+        /// The event of this name, whatever became of it
+        #[arg(long, env = "CUSTODIA_EVENT", value_name = "HASH", group = "what")]
+        event: Option<String>,
+        /// Everything that failed since then: dead letters, and what waits for its next attempt
+        #[arg(long, env = "CUSTODIA_FAILED_SINCE", value_name = "TIME", group = "what")]
+        failed_since: Option<String>,
+        /// Every dead letter
+        #[arg(long, env = "CUSTODIA_DEAD", group = "what")]
+        dead: bool,
+    },
+}
+
+/// What has become of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeliveryStatus {
+    Waiting,
+    Arrived,
+    Failing,
+    Dead,
 }
 
 #[derive(Subcommand)]

@@ -82,6 +82,12 @@ impl EventIds {
         ((now.0.max(last + 1) - EPOCH.0) << 12) | self.process
     }
 
+    /// The lowest number that something from this moment on may have.
+    #[must_use]
+    pub fn earliest(at: Timestamp) -> i64 {
+        at.0.saturating_sub(EPOCH.0).clamp(0, i64::MAX >> 12) << 12
+    }
+
     /// So many of the next numbers.
     #[must_use]
     pub fn several(&self, now: Timestamp, count: usize) -> Vec<i64> {
@@ -119,5 +125,9 @@ mod tests {
         let later = ids.next(Timestamp(at.0 + 1_000_000));
         assert!(first < second && second < earlier && earlier < later);
         assert!(first > 0, "fits in 63 bits");
+        assert!((EventIds::earliest(at)..EventIds::earliest(Timestamp(at.0 + 1))).contains(&first));
+        for wild in [i64::MIN, 0, i64::MAX] {
+            assert!(EventIds::earliest(Timestamp(wild)) >= 0, "{wild}");
+        }
     }
 }

@@ -72,6 +72,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = accounts::own::routes(routes);
     let routes = channels::own::routes(routes);
     let routes = instruments::own::routes(routes);
+    let routes = deliveries::own::routes(routes);
     customers::own::routes(routes)
 }
 

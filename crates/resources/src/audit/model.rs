@@ -285,6 +285,12 @@ impl Change {
         Self { action: "hook.deactivated", subject: id.0, fields: "is_active".to_owned() }
     }
 
+    /// Deliveries of a webhook were asked for again.
+    #[must_use]
+    pub fn hook_replayed(id: HookId) -> Self {
+        Self { action: "hook.replayed", subject: id.0, fields: String::new() }
+    }
+
     /// A webhook was deleted.
     #[must_use]
     pub fn hook_deleted(id: HookId) -> Self {

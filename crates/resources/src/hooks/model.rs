@@ -65,6 +65,8 @@ pub struct Emails(Vec<String>);
 pub struct Overview {
     pub emails: Emails,
     pub hooks: Vec<Hook>,
+    /// The domains of theirs to which nothing is sent, and until when.
+    pub blocked: Vec<(String, Timestamp)>,
 }
 
 /// What a list of webhooks is narrowed by.

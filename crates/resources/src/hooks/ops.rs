@@ -35,13 +35,15 @@ pub async fn list(
     Ok((part.of(hooks).collect(), total))
 }
 
-/// The caller's webhooks, all of them, and who is told of them.
+/// The caller's webhooks, all of them, and who is told of them; and what is blocked.
 pub async fn overview(app: &App, caller: &Caller) -> Result<Overview> {
+    let now = app.clock.now();
     app.db
         .snapshot(async |tx: &mut ReadTx| {
             Ok(Overview {
                 emails: rows::emails(tx, caller.store, caller.account).await?,
                 hooks: rows::of_account(tx, caller.store, caller.account).await?,
+                blocked: rows::blocked(tx, caller.store, caller.account, now).await?,
             })
         })
         .await

@@ -1,4 +1,4 @@
-use kernel::{AccountId, HookId, StoreId};
+use kernel::{AccountId, HookId, StoreId, Timestamp};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, WriteTx};
 
 use super::model::{Destination, Emails, EventScope, Headers, Hook};
@@ -47,6 +47,27 @@ fn listing(tx: &mut ReadTx, store: StoreId, account: AccountId) -> Query<'_, Rea
         .push("WHERE store_id = $1 AND account_id = $2 ORDER BY hook_id")
         .bind(store)
         .bind(account)
+}
+
+/// The domains of an account's webhooks to which nothing is sent now, each once, and until when.
+pub async fn blocked(
+    tx: &mut ReadTx,
+    store: StoreId,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<Vec<(String, Timestamp)>> {
+    let blocked: Vec<Blocked> = tx
+        .query(
+            "SELECT DISTINCT d.domain, d.blocked_until
+             FROM hook h JOIN delivery_domain d ON d.store_id = h.store_id AND d.domain = h.domain
+             WHERE h.store_id = $1 AND h.account_id = $2 AND d.blocked_until > $3 ORDER BY d.domain",
+        )
+        .bind(store)
+        .bind(account)
+        .bind(now)
+        .fetch_all()
+        .await?;
+    Ok(blocked.into_iter().map(|Blocked(domain, until)| (domain, until)).collect())
 }
 
 /// Every webhook of a store, the lowest id first.
@@ -148,6 +169,14 @@ const SELECT: &str = "
     SELECT hook_id, account_id, scope, destination, domain, headers, is_active, is_deactivated,
            events_history_enabled, created_at, updated_at, delivered_at
     FROM hook ";
+
+struct Blocked(String, Timestamp);
+
+impl FromRow for Blocked {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("domain")?, row.get("blocked_until")?))
+    }
+}
 
 impl FromRow for Hook {
     fn from_row(row: &Row<'_>) -> Result<Self> {

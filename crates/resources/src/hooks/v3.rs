@@ -1,7 +1,7 @@
 //! `/v3/hooks`.
 
 use axum::{Extension, extract::State, http::StatusCode};
-use kernel::{Error, HookId, Scope, Violations};
+use kernel::{Error, HookId, Scope, Timestamp, Violations};
 use rest::{
     App, Caller, NoContent, Routes, json,
     v3::{
@@ -106,8 +106,8 @@ async fn delete(
     Ok(Json(One::new(shown(&hook, &caller))))
 }
 
-/// All of the caller's webhooks on one page, which has room for as many as there may be. The published
-/// `blocked_domains` is not there: what is blocked is known to whoever delivers, and nobody does yet.
+/// All of the caller's webhooks on one page, which has room for as many as there may be, and the domains of theirs that
+/// are blocked. Why one is, nobody keeps: too little arrived there.
 async fn overview(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
@@ -115,14 +115,21 @@ async fn overview(
 ) -> Reply<Json<AdminAnswer>> {
     let filter = Filter { is_active: is_active(&mut params)?, ..Filter::default() };
     params.finish()?;
-    let Overview { emails, mut hooks } = ops::overview(&app, &caller).await?;
+    let now = app.clock.now();
+    let Overview { emails, mut hooks, blocked } = ops::overview(&app, &caller).await?;
     hooks.retain(|hook| filter.takes(hook));
     let total = i64::try_from(hooks.len()).map_err(Error::internal)?;
     let window = Window { page: 1, limit: MOST_HOOKS, before: None, after: None };
     let pagination = Some(Pagination::new(&window, hooks.len(), total));
     let hooks_list =
         hooks.iter().map(|hook| HookBody::new(hook, &caller).with_status(hook)).collect();
-    let data = AdminBody { emails: emails.into_inner(), hooks_list };
+    let blocked_domains = blocked.into_iter().map(|(domain, until)| BlockedBody {
+        destination: format!("https://{domain}"),
+        time_left: (until.0 - now.0 + Timestamp::SECOND - 1) / Timestamp::SECOND,
+        reasons: [],
+    });
+    let blocked_domains = blocked_domains.collect();
+    let data = AdminBody { emails: emails.into_inner(), hooks_list, blocked_domains };
     Ok(Json(AdminAnswer { data, meta: Meta { pagination, ..Meta::default() } }))
 }
 
@@ -184,4 +191,12 @@ struct AdminAnswer {
 struct AdminBody {
     emails: Vec<String>,
     hooks_list: Vec<HookBody>,
+    blocked_domains: Vec<BlockedBody>,
+}
+
+#[derive(Serialize)]
+struct BlockedBody {
+    destination: String,
+    time_left: i64,
+    reasons: [(); 0],
 }

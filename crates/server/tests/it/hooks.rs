@@ -299,7 +299,7 @@ on_each_engine! {
             assert_eq!(service.get(token, ALL).await.ids(), [0; 0]);
             assert_eq!(service.get(token, "/v2/hooks").await.status, 204);
             let admin = service.get(token, ADMIN).await;
-            assert_eq!(admin.json()["data"], json!({"emails": [], "hooks_list": []}));
+            assert_eq!(admin.json()["data"], json!({"emails": [], "hooks_list": [], "blocked_domains": []}));
             for version in ["v2", "v3"] {
                 let one = format!("/{version}/hooks/1");
                 assert_eq!(service.get(token, &one).await.status, 404);

@@ -22,6 +22,7 @@ mod form_fields_of_addresses;
 mod form_fields_of_customers;
 mod groups;
 mod headers;
+mod history;
 mod hooks;
 mod instruments;
 mod ledger;

@@ -8,8 +8,15 @@ use serde_json::json;
 use testkit::{Answer, Ask, Service, on_each_engine};
 
 /// Operations that are ours, or that clients ask for though no published document has them.
-pub(crate) const EXTRAS: [&str; 38] = [
+pub(crate) const EXTRAS: [&str; 45] = [
     "POST /stores/{}/custodia/accounts/secret",
+    "GET /stores/{}/custodia/hooks/{}/deliveries",
+    "GET /stores/{}/custodia/hooks/{}/deliveries/{}",
+    "POST /stores/{}/custodia/hooks/{}/deliveries/{}/replay",
+    "POST /stores/{}/custodia/hooks/{}/replay",
+    "GET /stores/{}/custodia/hooks/{}/dead-letters",
+    "POST /stores/{}/custodia/hooks/{}/dead-letters/redrive",
+    "GET /stores/{}/custodia/hooks/{}/counts",
     "POST /stores/{}/custodia/customers/{}/erasure",
     "GET /stores/{}/custodia/customers/{}/consent/google",
     "GET /stores/{}/custodia/ledger/checkpoint",
@@ -73,7 +80,9 @@ fn writes(operation: &Operation) -> bool {
 }
 
 pub(crate) fn has_body(operation: &Operation) -> bool {
-    matches!(operation.method.as_str(), "POST" | "PUT") && !operation.path.ends_with("/erasure")
+    let says_it_all = ["/erasure", "/redrive", "/{event}/replay"];
+    matches!(operation.method.as_str(), "POST" | "PUT")
+        && !says_it_all.iter().any(|end| operation.path.ends_with(end))
 }
 
 /// The operation, asked of `store` for customer 1, and for the first of whatever else the path names.
@@ -101,6 +110,7 @@ fn ask(service: &Service, operation: &Operation, path: &str) -> Ask {
         ("POST", _) if path.ends_with("/hooks") => {
             json!({"scope": "store/customer/*", "destination": "https://new.example/"})
         }
+        ("POST", Version::Own) if path.contains("/hooks/") => json!({"since": "2024-01-01"}),
         ("PUT", _) if path.contains("/hooks/") => json!({"is_active": false}),
         ("POST", Version::V3) if is_address => {
             json!([{"customer_id": 1, "first_name": "A", "last_name": "B",
@@ -190,7 +200,7 @@ async fn asked(service: &Service, operation: &Operation, token: &str) -> Answer 
 /// How what reads answers another account than that of [`furnish`]: a webhook is its account's alone.
 fn seen_by_others(operation: &Operation) -> u16 {
     match operation.path {
-        path if path.ends_with("/hooks/{webhook_id}") => 404,
+        path if path.contains("/hooks/{webhook_id}") => 404,
         path if path.ends_with("/v2/hooks") => 204,
         _ => 200,
     }
@@ -255,6 +265,16 @@ async fn furnish(service: &Service) {
     // What is declared is in the ledger, so that reading it does not put it there.
     let checkpoint = service.get("read", "/stores/acme/custodia/ledger/checkpoint").await;
     assert_eq!(checkpoint.status, 200);
+    // An event that the webhook waits for.
+    let of_acme = "FROM store WHERE hash = 'acme'";
+    for what in [
+        "event (store_id, event_id, hash, scope, subject, body, created_at)
+         SELECT store_id, 1, '1', 'store/customer/created', 1, 'Lovelace', 1",
+        "delivery (store_id, hook_id, event_id, subject, due_at, failures, attempts)
+         SELECT store_id, 1, 1, 1, 1, 0, 0",
+    ] {
+        service.meddle(&format!("INSERT INTO {what} {of_acme}")).await;
+    }
     // Drawn at random: named, so that a path may hold them.
     service.meddle(&format!("UPDATE segment SET segment_id = '{FIRST_UUID}'")).await;
     service.meddle(&format!("UPDATE shopper_profile SET profile_id = '{FIRST_UUID}'")).await;
