@@ -28,7 +28,7 @@ pub(crate) async fn run(shared: &Shared, command: HooksCommand) -> Outcome {
         HooksCommand::List { store } => list(&db, &store).await?,
         HooksCommand::Deliveries { store, hook, status, limit, json } => {
             let filter = Filter { status: status.map(Status::from), ..Filter::default() };
-            deliveries(&db, &store, hook, &filter, limit, json).await?;
+            deliveries(&app(shared, &db).await?, &store, hook, &filter, limit, json).await?;
         }
         HooksCommand::Replay { store, hook, event, failed_since, dead: _ } => {
             let again = match (event, failed_since) {
@@ -40,7 +40,7 @@ pub(crate) async fn run(shared: &Shared, command: HooksCommand) -> Outcome {
                 }
                 (None, None) => Again::Dead,
             };
-            replay(shared, &db, &store, hook, &again).await?;
+            replay(&app(shared, &db).await?, &store, hook, &again).await?;
         }
     }
     Ok(db.close().await?)
@@ -60,27 +60,33 @@ async fn list(db: &Db, hash: &str) -> Outcome {
     Ok(())
 }
 
+async fn app(shared: &Shared, db: &Db) -> Outcome<App> {
+    let seal = open::seal(shared, db).await?;
+    let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
+    Ok(App::new(db.clone(), seal, clock, chance, Settings::default()).await?)
+}
+
 async fn deliveries(
-    db: &Db,
+    app: &App,
     hash: &str,
     hook: Option<i64>,
     filter: &Filter,
     limit: i64,
     json: bool,
 ) -> Outcome {
-    let store = stores::find(db, hash).await.map_err(|error| in_words(error, hash))?.id;
+    let store = stores::find(&app.db, hash).await.map_err(|error| in_words(error, hash))?.id;
     let hooks = match hook {
         Some(id) => vec![HookId(id)],
-        None => hooks::ops::of_store(db, store).await?.iter().map(|hook| hook.id).collect(),
+        None => hooks::ops::of_store(&app.db, store).await?.iter().map(|hook| hook.id).collect(),
     };
     for hook in hooks {
-        print(db, store, hook, filter, limit, json).await?;
+        print(app, store, hook, filter, limit, json).await?;
     }
     Ok(())
 }
 
 async fn print(
-    db: &Db,
+    app: &App,
     store: StoreId,
     hook: HookId,
     filter: &Filter,
@@ -90,7 +96,7 @@ async fn print(
     let (asked, mut left, mut before) = (Asked { hook, of: None }, limit, None);
     loop {
         let of = (before, left.min(A_PAGE));
-        let found = ops::list(db, store, asked, filter, of).await;
+        let found = ops::list(app, store, asked, filter, of).await;
         let (page, is_more) = found.map_err(|error| in_words(error, &hook.0.to_string()))?;
         for delivery in &page {
             println!("{}", if json { as_json(hook, delivery) } else { line(hook, delivery) });
@@ -140,16 +146,13 @@ fn as_json(hook: HookId, delivery: &Delivery) -> String {
 }
 
 /// What `POST /custodia/hooks/{id}/replay` and its like do, until nothing is left of it.
-async fn replay(shared: &Shared, db: &Db, hash: &str, hook: i64, again: &Again) -> Outcome {
-    let store = stores::find(db, hash).await.map_err(|error| in_words(error, hash))?;
-    let seal = open::seal(shared, db).await?;
-    let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
-    let app = App::new(db.clone(), seal, clock, chance, Settings::default()).await?;
+async fn replay(app: &App, hash: &str, hook: i64, again: &Again) -> Outcome {
+    let store = stores::find(&app.db, hash).await.map_err(|error| in_words(error, hash))?;
     let operator = Caller::operator(store, RequestId::draw(&SystemChance));
     let asked = Asked { hook: HookId(hook), of: None };
     let mut replayed = 0;
     loop {
-        let done = ops::replay(&app, &operator, asked, again).await;
+        let done = ops::replay(app, &operator, asked, again).await;
         let done = done.map_err(|error| match (error, again) {
             (Error::Conflict(_), _) => {
                 format!("webhook {hook} is inactive: make it active first").into()

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use kernel::{Error, Result, StoreId, Timestamp, Violations};
 use rest::{App, Caller};
-use sql::{Db, ReadTx, WriteTx};
+use sql::{ReadTx, WriteTx};
 
 use super::{
     model::{
@@ -20,7 +20,7 @@ use crate::{
 
 /// Some of a webhook's deliveries before this event, the newest first; and whether there are more.
 pub async fn list(
-    db: &Db,
+    app: &App,
     store: StoreId,
     asked: Asked,
     filter: &Filter,
@@ -50,12 +50,12 @@ pub async fn list(
     };
     // A scope or a day may be looked for through all that is kept.
     let is_near = filter.scope.is_none() && filter.until.is_none();
-    if is_near { db.snapshot(work).await } else { db.scan(work).await }
+    if is_near { app.db.snapshot(work).await } else { app.db.scan(work).await }
 }
 
 /// One delivery, with what was sent and every attempt.
-pub async fn find(db: &Db, store: StoreId, asked: Asked, hash: &str) -> Result<Whole> {
-    db.snapshot(async |tx: &mut ReadTx| {
+pub async fn find(app: &App, store: StoreId, asked: Asked, hash: &str) -> Result<Whole> {
+    let find = async |tx: &mut ReadTx| {
         rows::state(tx, store, asked).await?.ok_or(UNKNOWN)?;
         let sent = rows::event(tx, store, hash).await?.ok_or(NO_DELIVERY)?;
         let attempts = rows::attempts(tx, store, asked.hook, sent.event_id).await?;
@@ -81,8 +81,8 @@ pub async fn find(db: &Db, store: StoreId, asked: Asked, hash: &str) -> Result<W
             last: attempts.last().cloned(),
         };
         Ok(Whole { delivery, body: sent.body, attempts })
-    })
-    .await
+    };
+    app.db.snapshot(find).await
 }
 
 /// How a webhook stands.

@@ -68,7 +68,7 @@ async fn page(
     let sent = params.finish()?;
     let before = window.after.as_deref().map(place).transpose()?;
     let listed =
-        ops::list(&app.db, caller.store, asked(caller, id), &filter, (before, window.limit)).await;
+        ops::list(app, caller.store, asked(caller, id), &filter, (before, window.limit)).await;
     let (deliveries, is_more) = listed.map_err(|error| refused(error, id))?;
     let cursor = |delivery: &Delivery| json!({"id": delivery.event_id});
     let ends = deliveries.first().zip(deliveries.last());
@@ -84,7 +84,7 @@ async fn get(
     IdAndName(id, event): IdAndName,
     _: NoParams,
 ) -> Reply<Json<One<WholeBody>>> {
-    let found = ops::find(&app.db, caller.store, asked(&caller, id), &event).await;
+    let found = ops::find(&app, caller.store, asked(&caller, id), &event).await;
     Ok(Json(One::new(found.map_err(|error| refused(error, id))?.into())))
 }
 

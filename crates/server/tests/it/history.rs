@@ -143,7 +143,7 @@ on_each_engine! {
             let answer = service.get("modify", &of(hook, &format!("deliveries{query}"))).await.json();
             subjects.extend(members(answer["data"].as_array().expect("a list"), "subject"));
             match answer["meta"]["cursor_pagination"]["links"]["next"].as_str() {
-                Some(next) => query = next.to_owned(),
+                Some(next) => next.clone_into(&mut query),
                 None => break,
             }
         }
