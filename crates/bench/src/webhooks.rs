@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     collections::{HashMap, HashSet},
-    fs::File,
+    fs::{self, File},
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Stdio},
@@ -23,6 +23,7 @@ use crate::{
     data::STORE,
     delay,
     load::{self, Figures, Line, Load},
+    machine,
     postgres::Postgres,
     process::{Cpu, Used},
     receiver::{Arrival, Receiver},
@@ -66,6 +67,9 @@ pub(crate) struct Options {
     /// Where the `SQLite` database goes, in a directory of its own.
     #[arg(long, default_value = "target/bench")]
     dir: PathBuf,
+    /// The document whose last section becomes what was measured; it is printed in any case.
+    #[arg(long)]
+    out: Option<PathBuf>,
 }
 
 /// A part of it.
@@ -94,15 +98,43 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let runtime = runtime()?;
     let receiver = Receiver::open(HOOKS)?;
     let mut arena = Arena::new(options.dir.join("webhooks"), options.custodia.clone(), None, 0);
-    let measured = measure(&mut arena, options, &receiver, &runtime);
+    let mut section = Section::default();
+    let measured = measure(&mut arena, options, (&receiver, &mut section), &runtime);
     let cleared = runtime.block_on(arena.clear());
+    if let (Some(out), Ok(())) = (&options.out, &measured) {
+        let write = || {
+            let document = fs::read_to_string(out).unwrap_or_default();
+            let before = document.strip_suffix(of_document(&document)).unwrap_or(&document);
+            fs::write(out, format!("{before}{}", section.0))
+        };
+        write().map_err(|e| format!("{}: {e}", out.display()))?;
+    }
     measured.and(cleared)
+}
+
+/// The section that a document has of this, at its end; the other benchmarks leave it there.
+pub(crate) fn of_document(document: &str) -> &str {
+    document.find(TITLE).map_or("", |at| &document[at..])
+}
+
+const TITLE: &str = "\n## Webhooks\n";
+
+/// What is printed, and written in the end.
+#[derive(Default)]
+struct Section(String);
+
+impl Section {
+    fn say(&mut self, line: &str) {
+        println!("{line}");
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
 }
 
 fn measure(
     arena: &mut Arena,
     options: &Options,
-    receiver: &Receiver,
+    (receiver, section): (&Receiver, &mut Section),
     runtime: &Runtime,
 ) -> Result<(), String> {
     let wants = |part| options.only.is_empty() || options.only.contains(&part);
@@ -113,7 +145,17 @@ fn measure(
         runtime.block_on(arena.make_postgres(Postgres::parse(address)?, CUSTOMERS))?;
         kinds.push(Kind::Postgres);
     }
-    println!("{HEADER}");
+    let machine = machine::describe(&arena.dir, None);
+    let known = |name: &str| {
+        machine.iter().find(|(it, _)| *it == name).map_or("", |(_, value)| value.as_str())
+    };
+    section.say(&format!(
+        "{TITLE}\nWritten by `scripts/bench webhooks` on {}; {}; commit {}.\n",
+        known("date"),
+        known("processor"),
+        known("commit")
+    ));
+    section.say(HEADER);
     let mut faults = Vec::new();
     let mut fields = Vec::new();
     for kind in kinds.into_iter().filter(|kind| wanted(*kind)) {
@@ -122,7 +164,7 @@ fn measure(
     for field in &mut fields {
         let kind = field.kind;
         let mut tell = |row: Row| {
-            println!("{}", row.line());
+            section.say(&row.line());
             faults.extend(row.fault());
         };
         for (part, wide) in [(Part::Backlog, false), (Part::Wide, true)] {
@@ -151,12 +193,12 @@ fn measure(
             }
         }
     }
-    println!("\n{FOOTER}");
+    section.say(&format!("\n{FOOTER}"));
     if wants(Part::Publishing) {
-        println!("\n{COSTS}");
+        section.say(&format!("\n{COSTS}"));
         for field in &mut fields {
             for line in runtime.block_on(field.publishing(options))? {
-                println!("{line}");
+                section.say(&line);
             }
         }
     }
@@ -428,24 +470,24 @@ impl<'a> Field<'a> {
         sleep(Duration::from_millis(300)).await;
         self.turn += 1;
         let first = self.turn * APART;
-        let (next, committed) = (RefCell::new(first), RefCell::new(HashMap::new()));
+        let committed = RefCell::new(HashMap::new());
         let (warm, end) = window(seconds);
         let begun = Instant::now();
         let writing = async {
-            let mut at = begun;
+            let (mut at, mut next) = (begun, first);
             while at < end {
                 at += TOGETHER;
                 sleep_until(at.into()).await;
                 let due = begun.elapsed().as_secs_f64() * f64::from(rate);
                 #[expect(clippy::cast_possible_truncation, reason = "a count")]
-                let events = first + due as i64 - *next.borrow();
+                let events = first + due as i64 - next;
                 if events == 0 {
                     continue;
                 }
-                self.publish(*next.borrow(), events, false).await?;
+                self.publish(next, events, false).await?;
                 let now = Instant::now();
-                let from = next.replace_with(|next| *next + events);
-                committed.borrow_mut().extend((from..from + events).map(|number| (number, now)));
+                committed.borrow_mut().extend((next..next + events).map(|number| (number, now)));
+                next += events;
             }
             Ok(())
         };

@@ -1153,18 +1153,9 @@ mod tests {
     }
 
     async fn among_many(service: testkit::Service) {
-        const MANY: &str =
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) ";
-        for fill in [
-            "INSERT INTO delivery_lane (store_id, hook_id, subject, due_at, lease) SELECT 1, 1, i, i, 0 FROM n",
-            "INSERT INTO delivery (store_id, hook_id, event_id, subject, due_at, failures, attempts)
-             SELECT 1, 1, i, i, i, 0, 0 FROM n",
-            "INSERT INTO event (store_id, event_id, hash, scope, subject, body, created_at)
-             SELECT 1, i, CAST(i AS TEXT), 'store/customer/created', i, '{}', i FROM n",
-        ] {
-            service.meddle(&format!("{MANY}{fill}")).await;
+        for statement in include_str!("../many.sql").split(';') {
+            service.meddle(statement).await;
         }
-        service.meddle("ANALYZE delivery_lane, delivery, event").await;
         let plans = async |tx: &mut WriteTx| {
             Ok::<_, sql::Error>([
                 ("subject", holding(tx, QUEUE, [1, 2]).plan().await?),

@@ -91,8 +91,8 @@ struct Inside {
     fresh: Mutex<BTreeSet<Queue>>,
     bell: Notify,
     paces: Mutex<Paces>,
-    /// For whom more is due than there was room for.
-    more: Mutex<BTreeSet<Queue>>,
+    /// For whom more is due than there was room for, by where that goes.
+    more: Mutex<HashMap<Destination, BTreeSet<Queue>>>,
     /// Webhooks, and since when that is known of them.
     known: Mutex<HashMap<Queue, (Instant, Arc<Addressee>)>>,
     /// What came of letters and is not recorded yet, of each webhook for which somebody is about to.
@@ -264,8 +264,8 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                Some(leased) = leases.join_next() => {
-                    let (queue, again) = self.leased(leased, &mut flights);
+                Some(taken) = leases.join_next() => {
+                    let (queue, again) = self.leased(taken, &mut flights);
                     match queue {
                         Some(queue) => { leasing.remove(&queue); }
                         None => leasing.clear(),
@@ -277,8 +277,8 @@ impl Worker {
                 () = sleep_until(look) => {}
             }
         }
-        while let Some(leased) = leases.join_next().await {
-            self.leased(leased, &mut flights);
+        while let Some(taken) = leases.join_next().await {
+            self.leased(taken, &mut flights);
         }
         while flights.join_next().await.is_some() {}
         if let Err(error) = self.count().await {
@@ -324,6 +324,10 @@ impl Worker {
         let Inside { app, profile, more, .. } = &*self.0;
         let nothing = |again| Taken { letters: Vec::new(), again };
         let Some(to) = self.addressee(queue).await? else {
+            held(more).retain(|_, queues| {
+                queues.remove(&queue);
+                !queues.is_empty()
+            });
             let is_more = ops::discard(app, queue).await?;
             return Ok(nothing(if is_more { Again::AtOnce } else { Again::Later }));
         };
@@ -332,16 +336,23 @@ impl Worker {
         if model::next(profile, occasion, app.clock.now()) != Step::Send {
             return Ok(nothing(Again::Later));
         }
+        let destination = (queue.store, to.domain().to_owned());
         // Said before it is known, or what lands meanwhile would ask for nothing.
-        held(more).insert(queue);
-        let mut slots = self.slots(&(queue.store, to.domain().to_owned()));
+        held(more).entry(destination.clone()).or_default().insert(queue);
+        let mut slots = self.slots(&destination);
         if slots.is_empty() {
             return Ok(nothing(Again::Later));
         }
         let limit = slots.len();
         let parcels = ops::lease(app, queue, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
         if parcels.len() < limit {
-            held(more).remove(&queue);
+            let mut more = held(more);
+            if let Some(queues) = more.get_mut(&destination) {
+                queues.remove(&queue);
+                if queues.is_empty() {
+                    more.remove(&destination);
+                }
+            }
         }
         let letters =
             parcels.into_iter().map(|parcel| (Arc::clone(&to), parcel, slots.pop())).collect();
@@ -415,17 +426,20 @@ impl Worker {
         loop {
             let turn = self.0.recording.acquire().await;
             let Some(some) = recorder.next() else { return };
-            let recorded = self.try_to_record(&some).await;
+            let outcome = self.try_to_record(&some).await;
             drop(turn);
-            if let Err(error) = recorded {
+            if let Err(error) = outcome {
                 let (store_id, hook_id) = (queue.store.0, queue.hook.0);
                 tracing::warn!(store_id, hook_id, %error, "attempts are not recorded yet");
                 // One alone may be what is wrong with all of them.
                 join_all(some.iter().map(|it| self.record_alone(it))).await;
             }
+            let domain = some.last().map(|it| it.to.domain().to_owned()).unwrap_or_default();
             drop(some);
-            if held(&self.0.more).contains(&queue) {
-                self.note([queue]);
+            // There is room for all who share the destination.
+            let waiting = held(&self.0.more).get(&(queue.store, domain)).cloned();
+            if let Some(waiting) = waiting {
+                self.note(waiting);
             }
         }
     }
