@@ -58,5 +58,5 @@ pub(crate) fn worker(app: &App, profile: Profile, authorities: Option<&Path>) ->
                 .map_err(|error| unreadable(&error))?;
         }
     }
-    Ok(Worker::new(app.clone(), profile, Post::new(guard, Arc::new(System), roots)))
+    Ok(Worker::new(app.clone(), profile, Post::new(guard, Arc::new(System::default()), roots)))
 }

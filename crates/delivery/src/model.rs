@@ -35,6 +35,12 @@ impl Profile {
         self.is_trial
     }
 
+    /// Whether the ladder could have been climbed since then.
+    fn is_over(&self, since: Timestamp, now: Timestamp) -> bool {
+        let whole: Duration = self.ladder.iter().sum();
+        now >= after(since, whole)
+    }
+
     /// Whether domains that fail are blocked.
     #[must_use]
     pub fn blocks(&self) -> bool {
@@ -130,14 +136,23 @@ impl Fault {
 pub enum Occasion<'a> {
     /// A delivery is due, to a domain that is blocked until then.
     Due { blocked_until: Timestamp },
-    /// An attempt has ended, after so many others that failed.
-    Attempted { failures: i64, outcome: Outcome },
+    /// An attempt has ended, after so many others that failed, at a webhook to which this had happened.
+    Attempted { failures: i64, outcome: Outcome, past: Past },
     /// The attempts at a domain were counted, a slot of some seconds each.
     Counted { slots: &'a [Slot], blocked_until: Timestamp },
     /// Nothing has arrived at a webhook since then.
     Silent { since: Timestamp },
     /// An attempt has failed, and its account was last told of such at this destination then.
     Failing { told_at: Timestamp },
+}
+
+/// What had happened to a webhook before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// When it was made, or last changed by its owner, who may have repaired it.
+    pub changed_at: Timestamp,
+    /// Since when all attempts failed; `None` while something arrives.
+    pub failing_since: Option<Timestamp>,
 }
 
 /// What happens next.
@@ -151,6 +166,8 @@ pub enum Step {
     Done,
     /// It is sent again, then.
     RetryAt(Timestamp),
+    /// It is sent again, then, and climbs the ladder from its foot: the webhook is another than the one that failed.
+    BeginAnewAt(Timestamp),
     /// It is looked at again, then; nothing was attempted, and nothing counts.
     WaitUntil(Timestamp),
     /// The webhook is made inactive, and gets nothing any more.
@@ -195,9 +212,20 @@ pub fn next(profile: &Profile, occasion: Occasion<'_>, now: Timestamp) -> Step {
         Occasion::Attempted { outcome: Outcome::Failed(Fault::OutsideTrial), .. } => {
             Step::WaitUntil(now.plus_seconds(60))
         }
-        Occasion::Attempted { failures, .. } => {
+        Occasion::Attempted { failures, past, .. } => {
             let rung = usize::try_from(failures).ok().and_then(|it| profile.ladder.get(it));
-            rung.map_or(Step::Deactivate, |pause| Step::RetryAt(after(now, *pause)))
+            // Where much waits for a destination that is dead, a delivery's turn comes too seldom for it to reach the
+            // ladder's end.
+            let is_hopeless = past.failing_since.is_some_and(|since| profile.is_over(since, now));
+            match rung {
+                _ if is_hopeless && profile.is_over(past.changed_at, now) => Step::Deactivate,
+                Some(pause) => Step::RetryAt(after(now, *pause)),
+                None if profile.is_over(past.changed_at, now) => Step::Deactivate,
+                None => {
+                    let foot = profile.ladder.first().copied().unwrap_or_default();
+                    Step::BeginAnewAt(after(now, foot))
+                }
+            }
         }
         Occasion::Counted { slots, blocked_until } => {
             let counted = slots.iter().filter(|slot| slot.begun_at > Slot::oldest(now));
@@ -250,7 +278,8 @@ mod tests {
     const BUSY: Outcome = Outcome::Answered(503);
 
     fn attempted(profile: &Profile, failures: i64, outcome: Outcome, now: Timestamp) -> Step {
-        next(profile, Occasion::Attempted { failures, outcome }, now)
+        let past = Past { changed_at: Timestamp(0), failing_since: None };
+        next(profile, Occasion::Attempted { failures, outcome, past }, now)
     }
 
     #[test]
@@ -314,6 +343,35 @@ mod tests {
             let step = attempted(&profile, failures, outside, NOON);
             assert_eq!(step, Step::WaitUntil(NOON.plus_seconds(60)));
         }
+    }
+
+    #[test]
+    fn a_webhook_that_was_changed_meanwhile_is_given_the_whole_ladder_again() {
+        let profile = Profile::published();
+        let given_up = |changed_at| {
+            let past = Past { changed_at, failing_since: Some(Timestamp(0)) };
+            next(&profile, Occasion::Attempted { failures: 11, outcome: BUSY, past }, NOON)
+        };
+        assert_eq!(given_up(NOON), Step::BeginAnewAt(NOON.plus_seconds(60)));
+        assert_eq!(given_up(NOON.plus_seconds(-173_039)), Step::BeginAnewAt(NOON.plus_seconds(60)));
+        assert_eq!(given_up(NOON.plus_seconds(-173_040)), Step::Deactivate);
+    }
+
+    #[test]
+    fn a_webhook_at_which_nothing_arrives_for_48_hours_is_given_up_however_seldom_its_events_have_their_turn()
+     {
+        let profile = Profile::published();
+        let first = |failing_since, outcome| {
+            let past = Past { changed_at: Timestamp(0), failing_since };
+            next(&profile, Occasion::Attempted { failures: 0, outcome, past }, NOON)
+        };
+        let retry = Step::RetryAt(NOON.plus_seconds(60));
+        assert_eq!(first(None, BUSY), retry);
+        assert_eq!(first(Some(NOON.plus_seconds(-173_039)), BUSY), retry);
+        assert_eq!(first(Some(NOON.plus_seconds(-173_040)), BUSY), Step::Deactivate);
+        assert_eq!(first(Some(Timestamp(1)), Outcome::Answered(200)), Step::Done);
+        let outside = Outcome::Failed(Fault::OutsideTrial);
+        assert_eq!(first(Some(Timestamp(1)), outside), Step::WaitUntil(NOON.plus_seconds(60)));
     }
 
     #[test]

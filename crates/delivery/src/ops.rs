@@ -19,7 +19,7 @@ use sql::{ReadTx, WriteTx};
 
 use crate::{
     letter,
-    model::{self, Fault, Occasion, Outcome, Profile, Slot, Step},
+    model::{self, Fault, Occasion, Outcome, Past, Profile, Slot, Step},
     post::Attempt,
     rows::{self, Delivery, First, Parcel, Queue, Recipient, Subscriber, Told, Tried, Waiting},
 };
@@ -78,7 +78,9 @@ async fn spread(
 ) -> Result<Fanned> {
     // One at a time takes a store's events, or the later ones could come first.
     let Some((store_hash, _)) = rows::take_turn(tx, store).await? else {
-        return Ok(Fanned { queues: BTreeSet::new(), is_more: true });
+        // Somebody has it, or there is no such store any more.
+        let is_more = rows::swept_at(tx, store).await?.is_some();
+        return Ok(Fanned { queues: BTreeSet::new(), is_more });
     };
     let events = rows::waiting(tx, store, AT_A_TIME).await?;
     let subscribers = rows::subscribers(tx, store).await?;
@@ -133,7 +135,8 @@ async fn spread(
     Ok(Fanned { queues, is_more: !all })
 }
 
-/// The webhooks that are to be told of an event. What is wrong with one is told to its own account's only.
+/// The webhooks that are to be told of an event: those that were there when it happened, as far as clocks agree. What is
+/// wrong with one is told to its own account's only.
 fn who_wants<'s>(
     event: &'s Waiting,
     subscribers: &'s [Subscriber],
@@ -144,7 +147,8 @@ fn who_wants<'s>(
         Some(failing) => it.scope.hears_of_failures() && it.account == failing.account,
         None => !of_failures && it.scope.covers(&event.scope),
     };
-    subscribers.iter().filter(|it| it.is_active).filter(wants).map(|it| it.hook)
+    let was_there = |it: &&Subscriber| it.created_at.0 - CLOCKS <= event.created_at.0;
+    subscribers.iter().filter(|it| it.is_active).filter(was_there).filter(wants).map(|it| it.hook)
 }
 
 /// A webhook to which something may be sent.
@@ -266,9 +270,15 @@ pub(crate) async fn record(
 ) -> Result<Recorded> {
     let now = app.clock.now();
     let queue = to.queue;
-    let consequence = |it: &&Landed| {
+    let since = to.recipient.failing_since;
+    let failing_since = (since > Timestamp(0)).then_some(since);
+    let step = |it: &Landed, changed_at: Timestamp| {
         let (failures, outcome) = (it.parcel.failures, it.attempt.outcome);
-        let step = model::next(profile, Occasion::Attempted { failures, outcome }, now);
+        let past = Past { changed_at, failing_since };
+        model::next(profile, Occasion::Attempted { failures, outcome, past }, now)
+    };
+    let consequence = |it: &&Landed| {
+        let step = step(it, to.hook().updated_at);
         let author = (step == Step::Deactivate)
             .then(|| Author::server(queue.store, RequestId::draw(&*app.chance)));
         (step, author, app.event_ids.pair(now))
@@ -279,10 +289,22 @@ pub(crate) async fn record(
             let subjects = landed.iter().map(|it| it.parcel.subject);
             let held = rows::hold_lanes(tx, queue, subjects).await?;
             let is_held = |it: &Landed| held.get(&it.parcel.subject) == Some(&it.parcel.lease);
-            let kept: Vec<_> =
-                landed.iter().zip(&consequences).filter(|(it, _)| is_held(it)).collect();
+            let mut kept: Vec<_> = landed
+                .iter()
+                .zip(&consequences)
+                .filter(|(it, _)| is_held(it))
+                .map(|(it, (step, author, numbers))| (it, (*step, author, *numbers)))
+                .collect();
             if kept.is_empty() {
                 return Ok(Recorded::default());
+            }
+            // Whoever changed the webhook while its letters were on their way may have repaired it.
+            if kept.iter().any(|(_, (step, ..))| *step == Step::Deactivate)
+                && let Some(changed_at) = rows::changed_at(tx, queue).await?
+            {
+                for (it, (next, ..)) in &mut kept {
+                    *next = step(it, changed_at);
+                }
             }
             // First the deliveries: where one went with its customer, nothing is kept of what became of it.
             let arrived = kept.iter().filter(|(_, (step, ..))| *step == Step::Done);
@@ -314,13 +336,17 @@ pub(crate) async fn record(
                     listeners::rows::note(tx, queue.store, parcel.event_id, attempt, now).await?;
                 }
             }
-            let (mut is_told, mut has_arrived) = (false, false);
+            let (mut is_told, mut has_arrived, mut has_failed) = (false, false, false);
             for (it, (step, author, numbers)) in kept.iter().copied() {
-                if !found.contains(&it.parcel.event_id) || *step == Step::Done && has_arrived {
+                if !found.contains(&it.parcel.event_id) || step == Step::Done && has_arrived {
                     continue;
                 }
-                has_arrived |= *step == Step::Done;
-                is_told |= follow(tx, profile, to, (*step, author.as_ref(), *numbers), now).await?;
+                has_arrived |= step == Step::Done;
+                has_failed |= matches!(step, Step::RetryAt(_) | Step::BeginAnewAt(_));
+                is_told |= follow(tx, profile, to, (step, author.as_ref(), numbers), now).await?;
+            }
+            if has_failed && !has_arrived && failing_since.is_none() {
+                rows::fails(tx, queue, now).await?;
             }
             let subjects: Vec<i64> = kept.iter().map(|(it, _)| it.parcel.subject).collect();
             let due = rows::give_back(tx, queue, &subjects).await?;
@@ -342,6 +368,7 @@ async fn settle(
         Step::RetryAt(at) => {
             rows::put_off(tx, queue, parcel, at, (failures + 1, attempts + 1)).await?
         }
+        Step::BeginAnewAt(at) => rows::put_off(tx, queue, parcel, at, (1, attempts + 1)).await?,
         Step::WaitUntil(at) => rows::put_off(tx, queue, parcel, at, (failures, attempts)).await?,
         Step::Done | Step::Deactivate => {
             !rows::delete_deliveries(tx, queue, [parcel.event_id]).await?.is_empty()
@@ -367,7 +394,7 @@ async fn follow(
     // That a failure cannot be told is not told.
     let hears_itself = to.hook().scope.hears_of_failures();
     let exception = match step {
-        Step::RetryAt(_) => {
+        Step::RetryAt(_) | Step::BeginAnewAt(_) => {
             let told_at = to.recipient.told_at;
             let is_news = model::next(profile, Occasion::Failing { told_at }, now) == Step::Tell;
             let is_told = !hears_itself && is_news;
@@ -391,7 +418,8 @@ async fn follow(
         }
         Step::Done => {
             // To the hour is enough to know what nothing reaches for months.
-            if now.0 - to.hook().delivered_at.0 >= HOUR {
+            let is_old = now.0 - to.hook().delivered_at.0 >= HOUR;
+            if is_old || to.recipient.failing_since > Timestamp(0) {
                 rows::arrived(tx, queue, now).await?;
             }
             return Ok(false);
@@ -542,6 +570,9 @@ const DELIVERIES_AT_A_TIME: usize = 1_000;
 
 /// How many attempts one transaction records: with more its statements would not be kept prepared.
 pub(crate) const RECORDED_AT_ONCE: usize = 32;
+
+/// How far the clocks of two machines may be apart.
+const CLOCKS: i64 = 10 * Timestamp::SECOND;
 
 /// How long a lease holds, in seconds: an attempt and what is written of it take less by far.
 const LEASE: i64 = 20;

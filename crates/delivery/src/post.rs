@@ -29,6 +29,7 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
+    sync::Semaphore,
     time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::{
@@ -56,8 +57,18 @@ pub trait Dial: Send + Sync {
 }
 
 /// The machine's network.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct System;
+#[derive(Clone, Debug)]
+pub struct System {
+    /// Looking a name up takes a thread of those on which the database commits, and goes on when nobody waits for it any
+    /// more: so there are only so many at once.
+    looking: Arc<Semaphore>,
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self { looking: Arc::new(Semaphore::new(LOOKING)) }
+    }
+}
 
 impl Dial for System {
     fn resolve<'a>(
@@ -65,7 +76,17 @@ impl Dial for System {
         host: &'a str,
         port: u16,
     ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async move { Ok(lookup_host((host, port)).await?.collect()) })
+        let (looking, host) = (Arc::clone(&self.looking), host.to_owned());
+        Box::pin(async move {
+            let permit = looking.acquire_owned().await.map_err(io::Error::other)?;
+            #[expect(clippy::disallowed_methods, reason = "it outlives who asked for it")]
+            let found = tokio::spawn(async move {
+                let found = lookup_host((host, port)).await.map(Iterator::collect);
+                drop(permit);
+                found
+            });
+            found.await.map_err(io::Error::other)?
+        })
     }
 
     fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<TcpStream>> {
@@ -409,6 +430,9 @@ fn shown(answer: &[u8], letter: &Letter) -> String {
     text.truncate(text.floor_char_boundary(KEPT));
     text
 }
+
+/// How many names are looked up at once: half of the threads that there are for what waits.
+const LOOKING: usize = 256;
 
 /// Who sends.
 const AGENT: &str = concat!("custodia/", env!("CARGO_PKG_VERSION"));

@@ -28,6 +28,7 @@ pub(crate) struct Subscriber {
     pub(crate) account: AccountId,
     pub(crate) scope: EventScope,
     pub(crate) is_active: bool,
+    pub(crate) created_at: Timestamp,
 }
 
 /// A webhook that is delivered to, and how its domain stands.
@@ -36,6 +37,8 @@ pub(crate) struct Recipient {
     pub(crate) hook: Hook,
     pub(crate) blocked_until: Timestamp,
     pub(crate) told_at: Timestamp,
+    /// Since when all that is sent to it fails; 0 while something arrives.
+    pub(crate) failing_since: Timestamp,
     /// Until when somebody listens; long ago where nobody does.
     pub(crate) heard_until: Timestamp,
 }
@@ -185,7 +188,7 @@ pub(crate) async fn waiting(tx: &mut WriteTx, store: StoreId, limit: i64) -> Res
 /// happened.
 pub(crate) async fn subscribers(tx: &mut ReadTx, store: StoreId) -> Result<Vec<Subscriber>> {
     tx.query(
-        "SELECT hook_id, account_id, scope, is_active FROM hook WHERE store_id = $1 ORDER BY hook_id",
+        "SELECT hook_id, account_id, scope, is_active, created_at FROM hook WHERE store_id = $1 ORDER BY hook_id",
     )
     .bind(store)
     .fetch_all()
@@ -315,7 +318,7 @@ fn together<T>(mut rows: &[T], most: usize) -> impl Iterator<Item = &[T]> {
 pub(crate) async fn recipient(tx: &mut ReadTx, queue: Queue) -> Result<Option<Recipient>> {
     tx.query(
         "SELECT h.hook_id, h.account_id, h.scope, h.destination, h.domain, h.headers, h.is_active, h.is_deactivated,
-                h.events_history_enabled, h.created_at, h.updated_at, h.delivered_at,
+                h.events_history_enabled, h.created_at, h.updated_at, h.delivered_at, h.failing_since,
                 COALESCE(d.blocked_until, 0) AS blocked_until, COALESCE(d.told_at, 0) AS told_at,
                 COALESCE((SELECT MAX(l.until) FROM listener l WHERE l.store_id = $1), 0) AS heard_until
          FROM hook h LEFT JOIN delivery_domain d ON d.store_id = h.store_id AND d.domain = h.domain
@@ -613,7 +616,8 @@ pub(crate) async fn bury(
 /// Something has arrived at a webhook.
 pub(crate) async fn arrived(tx: &mut WriteTx, queue: Queue, at: Timestamp) -> Result<()> {
     tx.query(
-        "UPDATE hook SET delivered_at = $3 WHERE store_id = $1 AND hook_id = $2 AND delivered_at < $3",
+        "UPDATE hook SET delivered_at = $3, failing_since = 0
+         WHERE store_id = $1 AND hook_id = $2 AND delivered_at <= $3",
     )
     .bind(queue.store)
     .bind(queue.hook)
@@ -621,6 +625,32 @@ pub(crate) async fn arrived(tx: &mut WriteTx, queue: Queue, at: Timestamp) -> Re
     .execute()
     .await?;
     Ok(())
+}
+
+/// From now on all that is sent to a webhook fails, unless it did before.
+pub(crate) async fn fails(tx: &mut WriteTx, queue: Queue, at: Timestamp) -> Result<()> {
+    tx.query(
+        "UPDATE hook SET failing_since = $3 WHERE store_id = $1 AND hook_id = $2 AND failing_since = 0",
+    )
+    .bind(queue.store)
+    .bind(queue.hook)
+    .bind(at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// When a webhook was last changed; it stays so until the transaction ends. `None` where it is gone.
+pub(crate) async fn changed_at(tx: &mut WriteTx, queue: Queue) -> Result<Option<Timestamp>> {
+    let for_update = tx.for_update();
+    let found: Option<(Timestamp,)> = tx
+        .query("SELECT updated_at FROM hook WHERE store_id = $1 AND hook_id = $2")
+        .push(for_update)
+        .bind(queue.store)
+        .bind(queue.hook)
+        .fetch_optional()
+        .await?;
+    Ok(found.map(|(at,)| at))
 }
 
 /// Make a webhook inactive. Whether it was active.
@@ -752,7 +782,7 @@ pub(crate) async fn hooks_at(
     limit: i64,
 ) -> Result<Vec<Subscriber>> {
     tx.query(
-        "SELECT hook_id, account_id, scope, is_active FROM hook
+        "SELECT hook_id, account_id, scope, is_active, created_at FROM hook
          WHERE store_id = $1 AND domain = $2 AND is_active = TRUE ORDER BY hook_id LIMIT $3",
     )
     .bind(store)
@@ -1050,6 +1080,7 @@ impl FromRow for Subscriber {
             account: row.get("account_id")?,
             scope: EventScope::kept(row.get("scope")?),
             is_active: row.get("is_active")?,
+            created_at: row.get("created_at")?,
         })
     }
 }
@@ -1060,6 +1091,7 @@ impl FromRow for Recipient {
             hook: Hook::from_row(row)?,
             blocked_until: row.get("blocked_until")?,
             told_at: row.get("told_at")?,
+            failing_since: row.get("failing_since")?,
             heard_until: row.get("heard_until")?,
         })
     }

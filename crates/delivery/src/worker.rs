@@ -30,9 +30,15 @@
 //! the same name: only so is anything sent twice. Who comes back late with an outcome finds another number, and keeps
 //! nothing. A lease is twice as long as an attempt; the clocks of the machines are to agree within those ten seconds.
 //!
-//! **A slow destination delays no other.** Each may have a few letters on their way, which count until they are recorded; one
-//! that fails has a single one until something arrives there; all together have no more than memory is for. A domain that fails too often is
-//! blocked: the counts are rows that all workers add to once a second, and so is the block.
+//! **A slow destination delays no other.** Each may have a few letters on their way; one that fails has a single one
+//! until something arrives there. Those at which things arrive have a room that no other takes from; those of which nothing is
+//! known, and those that fail, have smaller ones, of which an account has a part at most. For whom there was no room is asked
+//! again, in turn, as soon as there is. A domain that fails too often is blocked: the counts are rows that all workers add
+//! to once a second, and so is the block.
+//!
+//! **What is dead is given up**: a webhook whose event has climbed the whole ladder, and one at which nothing arrived for
+//! as long as that takes, whatever its events have climbed by then; where much waits, each has its turn too seldom. Its
+//! owner may have repaired it meanwhile: who changed it has the whole ladder again.
 //!
 //! **Whoever is gone** (a webhook deleted or made inactive, an account revoked, a store being deleted) is found when a
 //! lease is wanted, a second later at most: so long what is known of a webhook is taken to be so. What waits for it is then dropped, some rows at a time; for one that is inactive it becomes dead
@@ -53,7 +59,7 @@
 //! found more than there was room for, when letters have been recorded.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     future::Future,
     ops::Bound,
     pin::pin,
@@ -62,7 +68,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use kernel::{Result, StoreId};
+use kernel::{AccountId, Result, StoreId};
 use resources::{hooks::model::Headers, listeners};
 use rest::App;
 use tokio::{
@@ -111,8 +117,12 @@ type Destination = (StoreId, String);
 /// How many letters are on their way, and to where.
 #[derive(Debug, Default)]
 struct Paces {
-    all: usize,
+    /// To destinations of each standing; and to those at which nothing has arrived, of each account's.
+    by: [usize; 3],
+    doubtful: HashMap<(StoreId, AccountId), usize>,
     of: HashMap<Destination, Pace>,
+    /// For whom there was no room among the destinations of that standing, in the order in which they are served.
+    refused: [VecDeque<Queue>; 3],
 }
 
 /// How many letters may be on their way to a destination, and how many are.
@@ -120,6 +130,29 @@ struct Paces {
 struct Pace {
     most: usize,
     now: usize,
+    standing: Standing,
+    /// When something was last sent there.
+    at: Instant,
+}
+
+/// What came of the last letter to a destination. Those at which nothing arrives share a room of their own: however many
+/// there are, they keep nobody else waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Arriving = 0,
+    Unknown = 1,
+    Failing = 2,
+}
+
+impl Standing {
+    /// How many letters may be on their way at once to destinations of this standing.
+    fn room(self) -> usize {
+        match self {
+            Self::Arriving => 256,
+            Self::Unknown => 128,
+            Self::Failing => 64,
+        }
+    }
 }
 
 impl Worker {
@@ -290,6 +323,7 @@ impl Worker {
     async fn look(&self) -> BTreeSet<Queue> {
         self.0.post.tidy();
         held(&self.0.known).retain(|_, (since, _)| since.elapsed() < KNOWN);
+        held(&self.0.paces).of.retain(|_, pace| pace.now > 0 || pace.at.elapsed() < REMEMBERED);
         if let Err(error) = self.count().await {
             tracing::warn!(%error, "attempts are not counted");
         }
@@ -339,7 +373,7 @@ impl Worker {
         let destination = (queue.store, to.domain().to_owned());
         // Said before it is known, or what lands meanwhile would ask for nothing.
         held(more).entry(destination.clone()).or_default().insert(queue);
-        let mut slots = self.slots(&destination);
+        let mut slots = self.slots(queue, to.hook().account, &destination);
         if slots.is_empty() {
             return Ok(nothing(Again::Later));
         }
@@ -505,18 +539,37 @@ impl Worker {
     }
 
     /// The slots that are free at a destination, or none until it is worth a lease.
-    fn slots(&self, destination: &Destination) -> Vec<Slot> {
+    fn slots(&self, queue: Queue, account: AccountId, destination: &Destination) -> Vec<Slot> {
+        let account = (queue.store, account);
         let mut paces = held(&self.0.paces);
-        let room = MOST.saturating_sub(paces.all);
-        let pace = paces.of.entry(destination.clone()).or_insert(Pace { most: FIRST, now: 0 });
+        let Paces { by, doubtful, of, refused } = &mut *paces;
+        let at = Instant::now();
+        let fresh = Pace { most: FIRST, now: 0, standing: Standing::Unknown, at };
+        let pace = of.entry(destination.clone()).or_insert(fresh);
+        let standing = pace.standing;
+        let mut room = standing.room().saturating_sub(by[standing as usize]);
+        if standing != Standing::Arriving {
+            let taken = doubtful.get(&account).copied().unwrap_or_default();
+            room = room.min(OF_AN_ACCOUNT.saturating_sub(taken));
+        }
+        if room == 0 {
+            let refused = &mut refused[standing as usize];
+            if !refused.contains(&queue) {
+                refused.push_back(queue);
+            }
+            return Vec::new();
+        }
         let free = pace.most.saturating_sub(pace.now).min(room);
         if free == 0 || free * 2 < pace.most.min(room) {
             return Vec::new();
         }
-        pace.now += free;
-        paces.all += free;
-        let worker = Arc::clone(&self.0);
-        let slot = || Slot { worker: Arc::clone(&worker), destination: destination.clone() };
+        (pace.now, pace.at) = (pace.now + free, at);
+        by[standing as usize] += free;
+        if standing != Standing::Arriving {
+            *doubtful.entry(account).or_default() += free;
+        }
+        let slot =
+            || Slot { worker: self.clone(), account, destination: destination.clone(), standing };
         std::iter::repeat_with(slot).take(free).collect()
     }
 }
@@ -574,8 +627,11 @@ impl Drop for Recorder<'_> {
 
 /// A letter's place among those on their way to a destination.
 struct Slot {
-    worker: Arc<Inside>,
+    worker: Worker,
+    account: (StoreId, AccountId),
     destination: Destination,
+    /// What the destination's was when the letter left.
+    standing: Standing,
 }
 
 impl Slot {
@@ -583,17 +639,19 @@ impl Slot {
     /// long, and one where they do not.
     fn learn(&self, attempt: &Attempt) {
         let has_arrived = attempt.outcome.has_arrived();
-        if let Some(pace) = held(&self.worker.paces).of.get_mut(&self.destination) {
+        let worker = &self.worker.0;
+        if let Some(pace) = held(&worker.paces).of.get_mut(&self.destination) {
+            pace.standing = if has_arrived { Standing::Arriving } else { Standing::Failing };
             pace.most = match (has_arrived, attempt.took < SOON) {
                 (true, true) => (pace.most * 2).min(AT_ONE),
-                (true, false) => (pace.most / 2).max(1),
+                (true, false) => (pace.most / 2).max(FIRST.min(pace.most)),
                 (false, _) => 1,
             };
         }
         if attempt.outcome == Outcome::Failed(Fault::OutsideTrial) {
             return;
         }
-        let mut uncounted = held(&self.worker.uncounted);
+        let mut uncounted = held(&worker.uncounted);
         let (attempts, failures) = uncounted.entry(self.destination.clone()).or_default();
         *attempts += 1;
         *failures += i64::from(!has_arrived);
@@ -602,14 +660,24 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut paces = held(&self.worker.paces);
-        paces.all = paces.all.saturating_sub(1);
-        if let Some(pace) = paces.of.get_mut(&self.destination) {
-            pace.now = pace.now.saturating_sub(1);
-            if pace.now == 0 && pace.most == FIRST {
-                paces.of.remove(&self.destination);
+        let standing = self.standing as usize;
+        let next = {
+            let mut paces = held(&self.worker.0.paces);
+            paces.by[standing] = paces.by[standing].saturating_sub(1);
+            if self.standing != Standing::Arriving
+                && let Some(taken) = paces.doubtful.get_mut(&self.account)
+            {
+                *taken = taken.saturating_sub(1);
+                if *taken == 0 {
+                    paces.doubtful.remove(&self.account);
+                }
             }
-        }
+            if let Some(pace) = paces.of.get_mut(&self.destination) {
+                pace.now = pace.now.saturating_sub(1);
+            }
+            paces.refused[standing].pop_front()
+        };
+        self.worker.note(next);
     }
 }
 
@@ -617,10 +685,13 @@ fn held<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many letters may be on their way at once.
-const MOST: usize = 256;
+/// How many letters may be on their way at once to destinations of an account's at which nothing has arrived.
+const OF_AN_ACCOUNT: usize = 16;
 
-/// How many of them to one destination of which nothing is known.
+/// For how long it is remembered of a destination to which nothing is sent how it stood.
+const REMEMBERED: Duration = Duration::from_mins(10);
+
+/// How many letters may be on their way to one destination of which nothing is known.
 const FIRST: usize = 4;
 
 /// How many of them to one destination that takes them.

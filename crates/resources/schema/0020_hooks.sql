@@ -20,6 +20,8 @@ CREATE TABLE hook (
     updated_at             BIGINT NOT NULL,
     -- When something last arrived; before that, when it was made or made active again.
     delivered_at           BIGINT NOT NULL,
+    -- Since when nothing but failures came of what was sent there; 0 while something arrives.
+    failing_since          BIGINT NOT NULL DEFAULT 0,
     CONSTRAINT hook_pk PRIMARY KEY (store_id, hook_id)
 );
 CREATE INDEX hook_by_account ON hook (store_id, account_id, hook_id);

@@ -1,6 +1,9 @@
 -- Deliveries: what is taken from the outbox to those who subscribed to it. These tables hold what waits, and what came of
 -- what was tried; the protocol is told at the top of crates/delivery/src/worker.rs.
 
+-- Nobody can have asked for what happened before there were webhooks.
+DELETE FROM outbox;
+
 -- Whose turn it is: who takes a store's events out of the outbox, or sweeps, holds its row. Made with the store and
 -- removed with it.
 CREATE TABLE delivery_turn (

@@ -249,7 +249,7 @@ impl Service {
     #[must_use]
     pub fn worker_with(&self, profile: Profile, patience: Duration) -> Worker {
         let allowed = vec!["127.0.0.0/8".parse().expect("a range")];
-        let post = Post::new(Guard::allowing(allowed), Arc::new(System), roots());
+        let post = Post::new(Guard::allowing(allowed), Arc::new(System::default()), roots());
         Worker::new(self.0.app.clone(), profile, post.within(patience))
     }
 

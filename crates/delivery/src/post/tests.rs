@@ -39,7 +39,7 @@ impl Dial for Fake {
         Box::pin(async move {
             let Some(answers) = self.names.get(host) else {
                 // Whatever is no name here is read as the system reads it.
-                return System.resolve(host, port).await;
+                return System::default().resolve(host, port).await;
             };
             let answer = answers.get(before).or(answers.last()).expect("an answer");
             let addresses = answer.split(' ').map(|it| it.parse::<IpAddr>().expect("an address"));
@@ -316,7 +316,7 @@ async fn hear(stream: &mut (impl AsyncRead + Unpin)) -> String {
 
 fn at_home() -> Post {
     let allowed = vec!["127.0.0.0/8".parse().expect("a range")];
-    Post::new(Guard::allowing(allowed), Arc::new(System), roots())
+    Post::new(Guard::allowing(allowed), Arc::new(System::default()), roots())
 }
 
 #[tokio::test]

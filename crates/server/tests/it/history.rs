@@ -72,7 +72,7 @@ async fn die(service: &Service, hook: i64, count: i64) {
     assert_eq!(service.put("modify", &path, json!({"is_active": false})).await.status, 200);
     service.set_seconds(200_000);
     service.deliver().await;
-    assert_eq!(number(service, &format!("dead_letter WHERE hook_id = {hook}")).await, count);
+    assert_eq!(number(service, &format!("dead_letter WHERE hook_id = {hook} AND store_id = (SELECT store_id FROM store WHERE hash = 'acme')")).await, count);
     assert_eq!(service.put("modify", &path, json!({"is_active": true})).await.status, 200);
 }
 

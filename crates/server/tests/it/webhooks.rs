@@ -293,6 +293,89 @@ on_each_engine! {
         assert!(slow.most_at_once() <= 16);
     }
 
+    /// However many hang, their letters take no room from those that arrive, and little from one of which nothing is known.
+    async fn hundreds_of_hanging_destinations_delay_no_other(service: Service) {
+        let hanging = Receiver::answering(|_| (200, Duration::from_secs(9))).await;
+        let quick = Receiver::willing().await;
+        for n in 0..300 {
+            subscribe(&service, "slow", "store/customer/created", &format!("{}/{n}", hanging.url())).await;
+        }
+        service.meddle("UPDATE hook SET domain = 'host-' || hook_id").await;
+        subscribe(&service, "quick", "store/customer/updated", &quick.url()).await;
+        service.meddle(&format!("UPDATE hook SET domain = 'quick' WHERE destination = '{}'", quick.url())).await;
+        service.crowd(4).await;
+        let worker = service.worker_with(Profile::published(), Duration::from_secs(10));
+        let changes = async {
+            while hanging.most_at_once() < 16 {
+                sleep(Duration::from_millis(20)).await;
+            }
+            for n in 1..=20_usize {
+                let begun = Instant::now();
+                rename(&service, i64::try_from(n % 4 + 1).expect("small"), &format!("N{n}")).await;
+                while quick.heard().len() < n {
+                    sleep(Duration::from_millis(5)).await;
+                }
+                assert!(begun.elapsed() < Duration::from_secs(3), "change {n} took {:?}", begun.elapsed());
+            }
+        };
+        tokio::select! {
+            () = worker.keep(std::future::pending()) => unreachable!(),
+            done = timeout(Duration::from_secs(30), changes) => done.expect("nobody waits for those that hang"),
+        }
+        assert_eq!(hanging.most_at_once(), 16, "of one account");
+    }
+
+    async fn what_happened_before_a_webhook_was_made_is_not_told_to_it(service: Service) {
+        service.set_seconds(-60);
+        service.crowd(1).await;
+        service.set_seconds(0);
+        let receiver = Receiver::willing().await;
+        subscribe(&service, "app", "store/customer/*", &receiver.url()).await;
+        rename(&service, 1, "Grace").await;
+        service.deliver().await;
+        assert_eq!(receiver.lines(), ["store/customer/updated 1"]);
+        assert!(is_quiet(&service).await);
+    }
+
+    /// Whose owner has just repaired it is not given up for what failed before.
+    async fn a_webhook_that_is_changed_while_its_last_attempt_fails_stays_active(service: Service) {
+        let receiver = Receiver::answering(|_| (500, NOW)).await;
+        let hook = subscribe(&service, "app", "store/customer/created", &receiver.url()).await;
+        service.crowd(1).await;
+        let mut seconds = 0;
+        for pause in [0, 60, 180, 300, 600, 900, 1800, 3600, 7200, 21_600, 50_400] {
+            seconds += pause;
+            service.set_seconds(seconds);
+            service.deliver().await;
+        }
+        let at = NOON.0 + (seconds + 80_000) * 1_000_000;
+        service.meddle(&format!("UPDATE hook SET updated_at = {at} WHERE hook_id = {hook}")).await;
+        service.set_seconds(seconds + 86_400);
+        service.deliver().await;
+        assert!(is_active(&service, hook).await);
+        receiver.answer(|_| (200, NOW));
+        service.set_seconds(seconds + 86_400 + 60);
+        service.deliver().await;
+        assert_eq!(receiver.heard().len(), 13);
+        assert!(is_quiet(&service).await);
+    }
+
+    /// Where much waits for a destination that is dead, none of it reaches the ladder's end.
+    async fn a_webhook_at_which_nothing_arrives_for_48_hours_is_given_up(service: Service) {
+        let receiver = Receiver::answering(|_| (500, NOW)).await;
+        let hook = subscribe(&service, "app", "store/customer/*", &receiver.url()).await;
+        service.crowd(1).await;
+        service.deliver().await;
+        service.set_seconds(173_039);
+        service.made(json!([{"email": "z@example.com", "first_name": "Z", "last_name": "Z"}])).await;
+        service.deliver().await;
+        assert!(is_active(&service, hook).await);
+        service.set_seconds(173_041);
+        rename(&service, 1, "Grace").await;
+        service.deliver().await;
+        assert!(!is_active(&service, hook).await);
+    }
+
     async fn any_number_of_workers_send_nothing_twice(service: Service) {
         let receiver = Receiver::answering(|_| (200, Duration::from_millis(2))).await;
         for who in ["one", "two"] {
