@@ -41,7 +41,9 @@
 //! owner may have repaired it meanwhile: who changed it has the whole ladder again.
 //!
 //! **Whoever is gone** (a webhook deleted or made inactive, an account revoked, a store being deleted) is found when a
-//! lease is wanted, a second later at most: so long what is known of a webhook is taken to be so. What waits for it is then dropped, some rows at a time; for one that is inactive it becomes dead
+//! lease is wanted. Nothing of a webhook or
+//! its secrets is remembered: what its owner was told is so holds for the next letter that is leased. What waits for it is
+//! then dropped, some rows at a time; for one that is inactive it becomes dead
 //! letters, as does what was given up: they are kept, and may be asked for again. A customer who is erased takes the events
 //! of consent and metafields along, in the same transaction (`deliveries::rows`).
 //!
@@ -99,8 +101,6 @@ struct Inside {
     paces: Mutex<Paces>,
     /// For whom more is due than there was room for, by where that goes.
     more: Mutex<HashMap<Destination, BTreeSet<Queue>>>,
-    /// Webhooks, and since when that is known of them.
-    known: Mutex<HashMap<Queue, (Instant, Arc<Addressee>)>>,
     /// What came of letters and is not recorded yet, of each webhook for which somebody is about to.
     landed: Mutex<HashMap<Queue, Vec<Flown>>>,
     /// Leaves the database to others, however many letters land at once.
@@ -167,7 +167,6 @@ impl Worker {
             bell: Notify::new(),
             paces: Mutex::default(),
             more: Mutex::default(),
-            known: Mutex::default(),
             landed: Mutex::default(),
             recording: Semaphore::new(RECORDERS),
             uncounted: Mutex::default(),
@@ -192,7 +191,6 @@ impl Worker {
             for store in ops::stores(app).await? {
                 while ops::fan_out(app, store).await?.is_more {}
             }
-            held(&self.0.known).clear();
             let mut flights = JoinSet::new();
             for queue in ops::due(app).await? {
                 while self.send_off(self.take(queue).await?, &mut flights) == Again::AtOnce {}
@@ -322,7 +320,6 @@ impl Worker {
     /// For whom something is due; and what was attempted is counted.
     async fn look(&self) -> BTreeSet<Queue> {
         self.0.post.tidy();
-        held(&self.0.known).retain(|_, (since, _)| since.elapsed() < KNOWN);
         held(&self.0.paces).of.retain(|_, pace| pace.now > 0 || pace.at.elapsed() < REMEMBERED);
         if let Err(error) = self.count().await {
             tracing::warn!(%error, "attempts are not counted");
@@ -357,7 +354,7 @@ impl Worker {
     async fn take(&self, queue: Queue) -> Result<Taken> {
         let Inside { app, profile, more, .. } = &*self.0;
         let nothing = |again| Taken { letters: Vec::new(), again };
-        let Some(to) = self.addressee(queue).await? else {
+        let Some(to) = ops::addressee(app, queue).await?.map(Arc::new) else {
             held(more).retain(|_, queues| {
                 queues.remove(&queue);
                 !queues.is_empty()
@@ -391,20 +388,6 @@ impl Worker {
         let letters =
             parcels.into_iter().map(|parcel| (Arc::clone(&to), parcel, slots.pop())).collect();
         Ok(Taken { letters, again: Again::Later })
-    }
-
-    /// The webhook. What is known of it is asked anew once a second.
-    async fn addressee(&self, queue: Queue) -> Result<Option<Arc<Addressee>>> {
-        let Inside { app, known, .. } = &*self.0;
-        if let Some((since, to)) = held(known).get(&queue)
-            && since.elapsed() < KNOWN
-        {
-            return Ok(Some(Arc::clone(to)));
-        }
-        let Some(to) = ops::addressee(app, queue).await? else { return Ok(None) };
-        let to = Arc::new(to);
-        held(known).insert(queue, (Instant::now(), Arc::clone(&to)));
-        Ok(Some(to))
     }
 
     fn send_off(&self, Taken { letters, again }: Taken, flights: &mut JoinSet<()>) -> Again {
@@ -494,14 +477,10 @@ impl Worker {
     }
 
     async fn try_to_record(&self, flown: &[Flown]) -> Result<()> {
-        let Inside { app, profile, known, .. } = &*self.0;
+        let Inside { app, profile, .. } = &*self.0;
         let Some(to) = flown.last().map(|it| &it.to) else { return Ok(()) };
         let landed: Vec<&Landed> = flown.iter().map(|it| &it.landed).collect();
         let recorded = ops::record(app, profile, to, &landed).await?;
-        if landed.iter().any(|it| !it.attempt.outcome.has_arrived()) {
-            // It may be inactive now.
-            held(known).remove(&to.queue);
-        }
         if recorded.is_told {
             app.changed.note(to.queue.store);
         }
@@ -525,7 +504,6 @@ impl Worker {
         for ((store, domain), counts) in counts.into_iter().filter(|_| profile.blocks()) {
             if ops::count(app, profile, (store, &domain), counts).await? {
                 tracing::warn!(store_id = store.0, domain, "blocked: too little arrives there");
-                held(&self.0.known).clear();
                 app.changed.note(store);
             }
         }
@@ -711,9 +689,6 @@ const TOGETHER: Duration = Duration::from_millis(10);
 
 /// How often what is old is looked for; each store's is, once an hour.
 const SWEEP: Duration = Duration::from_mins(1);
-
-/// For how long what is known of a webhook is taken to be so.
-const KNOWN: Duration = Duration::from_secs(1);
 
 /// For how many webhooks something is leased at once.
 const LEASES: usize = 8;
