@@ -41,11 +41,10 @@
 //! owner may have repaired it meanwhile: who changed it has the whole ladder again.
 //!
 //! **Whoever is gone** (a webhook deleted or made inactive, an account revoked, a store being deleted) is found when a
-//! lease is wanted. Nothing of a webhook or
-//! its secrets is remembered: what its owner was told is so holds for the next letter that is leased. What waits for it is
-//! then dropped, some rows at a time; for one that is inactive it becomes dead
-//! letters, as does what was given up: they are kept, and may be asked for again. A customer who is erased takes the events
-//! of consent and metafields along, in the same transaction (`deliveries::rows`).
+//! lease is wanted. Nothing of a webhook or its secrets is remembered from one lease to the next: what its owner was told is so
+//! holds for the next letter that is leased. What waits for it is then dropped, some rows at a time; for one that is inactive it
+//! becomes dead letters, as does what was given up: they are kept, and may be asked for again. A customer who is erased takes the
+//! events of consent and metafields along, in the same transaction (`deliveries::rows`).
 //!
 //! **Once more.** Who asks for an event again writes its `delivery` and opens its lane, as fan-out does; the ladder begins
 //! anew, and the numbers of its attempts go on.
