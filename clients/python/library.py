@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 
 import pytest
 from bigcommerce.api import BigcommerceApi
@@ -36,6 +37,19 @@ def last(api):
 def ids(customers):
     """The ids of a list; of the 204 of an empty one the library makes a single object without fields."""
     return [] if isinstance(customers, dict) else [customer.id for customer in customers]
+
+
+def webhooks(api):
+    """All of the account's; of the 204 of none the library makes a single object without fields."""
+    hooks = api.Webhooks.all(limit=250)
+    return [] if isinstance(hooks, dict) else hooks
+
+
+def custodia(*arguments):
+    """What a command prints, given while the server runs."""
+    command = [os.environ["SUITE_BINARY"], *arguments, "--database", os.environ["SUITE_DATABASE"]]
+    command += ["--secret-key-file", os.environ["SUITE_KEY_FILE"]]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def refusal(call, *arguments, **options):

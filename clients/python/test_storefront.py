@@ -4,9 +4,7 @@ What a storefront's own pages do, plain HTTP does here: no library has it.
 """
 
 import json
-import os
 import re
-import subprocess
 import time
 from urllib.parse import quote
 
@@ -14,16 +12,9 @@ import jwt
 import pytest
 import requests
 from bigcommerce.customer_login_token import CustomerLoginTokens
-from library import HOST, STORE, connect, create
+from library import HOST, STORE, connect, create, custodia
 
 DOMAIN = HOST.split(":")[0]
-KEY = os.environ["SUITE_KEY_FILE"]
-
-
-def custodia(*arguments):
-    command = [os.environ["SUITE_BINARY"], *arguments, "--database", os.environ["SUITE_DATABASE"]]
-    command += ["--secret-key-file", KEY]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ install_clients() {
     install_python schemathesis
     install_node node
     install_node ledger
-    say "$("$python" --version), bigcommerce $("$python" -m pip show bigcommerce | sed -n 's/^Version: //p')"
-    say "Node $(node --version), $(npm ls --prefix clients/node --depth 0 2>/dev/null | grep -o '@bigcommerce.*')"
+    say "$("$python" --version), $("$python" -m pip freeze | grep -E '^(bigcommerce|standardwebhooks)=' | tr '\n' ' ')"
+    say "Node $(node --version), $(npm ls --prefix clients/node --depth 0 2>/dev/null | sed -n 's/^.* \(.*@.*[0-9].*\)$/\1/p' | tr '\n' ' ')"
     "$schemathesis" --version
 }
 
@@ -68,7 +68,8 @@ client_suites() {
     server_port=$(free_port)
     start_server "$engine" serve --database "$database" --secret-key-file "$work/clients.key" --listen "127.0.0.1:$server_port" \
         --public-url "https://127.0.0.1:$server_port" \
-        --tls-cert "$authority/api.bigcommerce.com.pem" --tls-key "$authority/api.bigcommerce.com.key"
+        --tls-cert "$authority/api.bigcommerce.com.pem" --tls-key "$authority/api.bigcommerce.com.key" \
+        --webhook-allow 127.0.0.0/8 --webhook-ca "$authority/ca.pem"
     for suite in python node pages; do
         stage "clients/$suite on $engine"
         open_stores "$suite" "$database"
@@ -115,10 +116,11 @@ open_stores() {
     full=$(account "$suite" "$database" store_v2_customers store_stored_payment_instruments)
     export SUITE_STORE=$suite SUITE_LIMITED_STORE=${suite}limited
     SUITE_CLIENT_ID=$(member client_id <<<"$full")
+    SUITE_CLIENT_SECRET=$(member client_secret <<<"$full")
     SUITE_TOKEN=$(member access_token <<<"$full")
     SUITE_READ_ONLY_TOKEN=$(account "$suite" "$database" store_v2_customers_read_only | member access_token)
     SUITE_LIMITED_TOKEN=$(account "${suite}limited" "$database" store_v2_customers | member access_token)
-    export SUITE_CLIENT_ID SUITE_TOKEN SUITE_READ_ONLY_TOKEN SUITE_LIMITED_TOKEN
+    export SUITE_CLIENT_ID SUITE_CLIENT_SECRET SUITE_TOKEN SUITE_READ_ONLY_TOKEN SUITE_LIMITED_TOKEN
 }
 
 # account STORE DATABASE SCOPE...: prints one JSON object.
@@ -152,7 +154,9 @@ suite() {
         *) command=("$python" -m pytest --quiet -p no:cacheprovider "$1") ;;
     esac
     BC_API_ENDPOINT=127.0.0.1:$server_port SUITE_HOST=127.0.0.1:$server_port SUITE_BINARY=$custodia \
-        SUITE_CA=$authority/ca.pem REQUESTS_CA_BUNDLE=$authority/ca.pem NODE_EXTRA_CA_CERTS=$authority/ca.pem \
+        SUITE_CA=$authority/ca.pem SUITE_TLS_CERT=$authority/api.bigcommerce.com.pem \
+        SUITE_TLS_KEY=$authority/api.bigcommerce.com.key REQUESTS_CA_BUNDLE=$authority/ca.pem \
+        NODE_EXTRA_CA_CERTS=$authority/ca.pem \
         NO_PROXY='*' no_proxy='*' PYTHONDONTWRITEBYTECODE=1 run "${command[@]}" || {
         say "The last lines of $server_log:"
         tail -n 20 "$server_log"

@@ -6,11 +6,11 @@ use std::{
     sync::Arc,
 };
 
-use kernel::{AccountId, Chance, Clock, Error, Grants, Result, StoreId, hex};
+use kernel::{AccountId, Chance, Clock, Error, Grants, Result, StoreId, Timestamp, hex};
 use sha2::{Digest as _, Sha256};
-use sql::{Db, ReadTx};
+use sql::{Db, ReadTx, WriteTx};
 
-use crate::{Account, Credentials, Seal, SealError, rows};
+use crate::{Account, Credentials, Grace, Seal, SealError, Secrets, rows};
 
 /// Make an account with new credentials; `token` names the access token instead of drawing one.
 pub async fn create(
@@ -83,7 +83,7 @@ pub struct KeyHolder {
     /// The public half of its credentials.
     pub client_id: String,
     /// What it signs with.
-    pub secret: String,
+    pub secrets: Secrets,
     /// What it may do.
     pub grants: Grants,
 }
@@ -94,6 +94,7 @@ pub async fn key_holder(
     seal: &Seal,
     store: StoreId,
     client_id: &str,
+    now: Timestamp,
 ) -> Result<Option<KeyHolder>> {
     // Whoever writes a token says it, and PostgreSQL cannot be asked for U+0000.
     if client_id.contains('\0') {
@@ -102,8 +103,92 @@ pub async fn key_holder(
     let find =
         async |tx: &mut ReadTx| Ok::<_, Error>(rows::sealed_secret(tx, store, client_id).await?);
     let Some((account, sealed, grants)) = db.read(find).await? else { return Ok(None) };
-    let secret = seal.unseal(client_id, &sealed).map_err(Error::internal)?;
-    Ok(Some(KeyHolder { account, client_id: client_id.to_owned(), secret, grants }))
+    let secrets = unseal(seal, client_id, &sealed, now)?;
+    Ok(Some(KeyHolder { account, client_id: client_id.to_owned(), secrets, grants }))
+}
+
+/// What an account signs with now; `None` when it was revoked, or its store is being deleted.
+pub async fn signing_secrets(
+    db: &Db,
+    seal: &Seal,
+    store: StoreId,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<Option<Secrets>> {
+    let find =
+        async |tx: &mut ReadTx| Ok::<_, Error>(rows::sealed_secret_of(tx, store, account).await?);
+    let Some((client_id, sealed)) = db.read(find).await? else { return Ok(None) };
+    unseal(seal, &client_id, &sealed, now).map(Some)
+}
+
+fn unseal(seal: &Seal, client_id: &str, sealed: &rows::Sealed, now: Timestamp) -> Result<Secrets> {
+    let open = |sealed: &Vec<u8>| seal.unseal(client_id, sealed).map_err(Error::internal);
+    let former = sealed.former.as_ref().filter(|_| now < sealed.former_until);
+    Ok(Secrets { current: open(&sealed.current)?, former: former.map(open).transpose()? })
+}
+
+/// A client secret that is about to take another's place.
+///
+/// Without `Debug`: nothing prints the secret.
+pub struct Rotation {
+    account: AccountId,
+    /// The public half of its credentials.
+    pub client_id: String,
+    /// The new secret.
+    pub secret: String,
+    /// Until when the one before is taken too; `None` where it is not.
+    pub former_until: Option<Timestamp>,
+    sealed: Vec<u8>,
+    replaced: Vec<u8>,
+}
+
+/// Draw a new client secret for an account. Whoever has to know the present one says it: `proof`. `None` where it is
+/// another.
+pub async fn draft_rotation(
+    (db, seal, chance): (&Db, &Seal, &dyn Chance),
+    (store, account): (StoreId, AccountId),
+    proof: Option<&str>,
+    grace: Grace,
+    now: Timestamp,
+) -> Result<Option<Rotation>> {
+    let find =
+        async |tx: &mut ReadTx| Ok::<_, Error>(rows::sealed_secret_of(tx, store, account).await?);
+    let (client_id, sealed) = db.read(find).await?.ok_or(Error::NotFound("account"))?;
+    if let Some(proof) = proof {
+        let present = unseal(seal, &client_id, &sealed, now)?.current;
+        // In a time that does not tell how much of it is right.
+        if !seal.is_vouched(&client_id, proof, &seal.vouch(&client_id, &present)) {
+            return Ok(None);
+        }
+    }
+    let secret = secret(chance);
+    let former_until = grace.until(now);
+    let replaced = sealed.current;
+    let sealed = seal.seal(&client_id, &secret, chance);
+    Ok(Some(Rotation { account, client_id, secret, former_until, sealed, replaced }))
+}
+
+/// Put it in the other one's place, which is valid until its time is over; one that was replaced before that is not any
+/// more. `false` where somebody else was first.
+pub async fn rotate(tx: &mut WriteTx, store: StoreId, rotation: &Rotation) -> Result<bool> {
+    let Rotation { account, former_until, sealed, replaced, .. } = rotation;
+    Ok(rows::rotate(tx, (store, *account), sealed, replaced, *former_until).await?)
+}
+
+/// Forget secrets that were replaced and whose time is over, in all stores: how many.
+pub async fn forget_former(db: &Db, now: Timestamp) -> Result<u64> {
+    let look = async |tx: &mut ReadTx| Ok::<_, Error>(rows::are_former_over(tx, now).await?);
+    if !db.read(look).await? {
+        return Ok(0);
+    }
+    db.write(async |tx| Ok(rows::forget_former(tx, now).await?)).await
+}
+
+/// The account of a client id, unless it was revoked or its store is being deleted.
+pub async fn find(db: &Db, client_id: &str) -> Result<Account> {
+    let find = async |tx: &mut ReadTx| Ok::<_, Error>(rows::account(tx, client_id).await?);
+    let held = db.read(find).await?.ok_or(Error::NotFound("account"))?;
+    Ok(held.account)
 }
 
 /// Take an account's token back, for good. Every server knows within a second.

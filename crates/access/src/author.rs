@@ -3,7 +3,7 @@ use kernel::{AccountId, StoreId};
 use crate::RequestId;
 
 /// Who stands behind what a request changes: in which store, and in whose name its audit lines are written. Whoever
-/// was let in is one, a [`Caller`](crate::Caller) or a [`Visitor`](crate::Visitor), and nobody else.
+/// was let in is one, a [`Caller`](crate::Caller) or a [`Visitor`](crate::Visitor), and so is the server itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Author {
@@ -18,6 +18,12 @@ pub struct Author {
 impl Author {
     /// No API account: a shopper's own doing.
     pub const SHOPPER: AccountId = AccountId(0);
+
+    /// Nobody asked for it: what the server does by itself, under a number of its own. It has no API account either.
+    #[must_use]
+    pub fn server(store: StoreId, request: RequestId) -> Self {
+        Self { store, account: AccountId(0), request }
+    }
 
     /// The same request, done because an API account says so.
     #[must_use]

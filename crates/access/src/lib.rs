@@ -11,6 +11,7 @@ mod plan;
 mod quirks;
 mod rows;
 mod seal;
+mod secrets;
 mod site;
 mod store;
 mod tokens;
@@ -30,6 +31,7 @@ pub use self::{
     plan::Plan,
     quirks::{Quirk, Quirks},
     seal::{Seal, SealError},
+    secrets::{Grace, NoGrace, Secrets},
     site::{Domain, NoDomain, Site},
     store::{Store, is_store_hash},
     tokens::Tokens,

@@ -247,22 +247,122 @@ pub(crate) async fn accounts_of(tx: &mut ReadTx, store: StoreId) -> Result<Vec<H
         .await
 }
 
-/// The sealed client secret of a store's account, unless that was revoked.
+/// The account of a client id, if it may call.
+pub(crate) async fn account(tx: &mut ReadTx, client_id: &str) -> Result<Option<Held>> {
+    tx.query(ACCOUNTS)
+        .push("WHERE a.client_id = $1 AND a.revoked_at = 0 AND s.deleted_at = 0")
+        .bind(client_id)
+        .fetch_optional()
+        .await
+}
+
+/// The sealed client secrets of a store's account, unless that was revoked.
 pub(crate) async fn sealed_secret(
     tx: &mut ReadTx,
     store: StoreId,
     client_id: &str,
-) -> Result<Option<(AccountId, Vec<u8>, Grants)>> {
-    let kept: Option<Sealed> = tx
+) -> Result<Option<(AccountId, Sealed, Grants)>> {
+    let kept: Option<SealedBy> = tx
         .query(
-            "SELECT account_id, client_secret, scopes FROM account
+            "SELECT account_id, client_secret, former_secret, former_until, scopes FROM account
              WHERE store_id = $1 AND client_id = $2 AND revoked_at = 0",
         )
         .bind(store)
         .bind(client_id)
         .fetch_optional()
         .await?;
-    Ok(kept.map(|Sealed(account, secret, grants)| (account, secret, grants)))
+    Ok(kept.map(|SealedBy(account, sealed, grants)| (account, sealed, grants)))
+}
+
+/// The client id and the sealed secrets of an account, unless that was revoked or its store is being deleted.
+pub(crate) async fn sealed_secret_of(
+    tx: &mut ReadTx,
+    store: StoreId,
+    account: AccountId,
+) -> Result<Option<(String, Sealed)>> {
+    let kept: Option<SealedOf> = tx
+        .query(
+            "SELECT a.client_id, a.client_secret, a.former_secret, a.former_until FROM account a
+             JOIN store s ON s.store_id = a.store_id AND s.deleted_at = 0
+             WHERE a.store_id = $1 AND a.account_id = $2 AND a.revoked_at = 0",
+        )
+        .bind(store)
+        .bind(account)
+        .fetch_optional()
+        .await?;
+    Ok(kept.map(|SealedOf(client_id, sealed)| (client_id, sealed)))
+}
+
+/// Give an account this sealed secret in place of that one, which is valid until then. Whether it still had it.
+pub(crate) async fn rotate(
+    tx: &mut WriteTx,
+    (store, account): (StoreId, AccountId),
+    sealed: &[u8],
+    replaced: &[u8],
+    former_until: Option<Timestamp>,
+) -> Result<bool> {
+    let rotated = tx
+        .query(
+            "UPDATE account SET client_secret = $4, former_secret = $5, former_until = $6
+             WHERE store_id = $1 AND account_id = $2 AND client_secret = $3 AND revoked_at = 0",
+        )
+        .bind(store)
+        .bind(account)
+        .bind(replaced.to_vec())
+        .bind(sealed.to_vec())
+        .bind(former_until.map(|_| replaced.to_vec()))
+        .bind(former_until.unwrap_or(Timestamp(0)))
+        .execute()
+        .await?;
+    Ok(rotated == 1)
+}
+
+/// Whether the time of any replaced secret is over.
+pub(crate) async fn are_former_over(tx: &mut ReadTx, now: Timestamp) -> Result<bool> {
+    let found: Option<(i64,)> = tx
+        .query(
+            "SELECT account_id FROM account WHERE former_until > 0 AND former_until <= $1 LIMIT 1",
+        )
+        .bind(now)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
+}
+
+/// Forget replaced secrets whose time is over: how many.
+pub(crate) async fn forget_former(tx: &mut WriteTx, now: Timestamp) -> Result<u64> {
+    tx.query(
+        "UPDATE account SET former_secret = NULL, former_until = 0
+         WHERE former_until > 0 AND former_until <= $1",
+    )
+    .bind(now)
+    .execute()
+    .await
+}
+
+/// The secrets of an account, as they are kept.
+pub(crate) struct Sealed {
+    pub(crate) current: Vec<u8>,
+    pub(crate) former: Option<Vec<u8>>,
+    pub(crate) former_until: Timestamp,
+}
+
+impl FromRow for Sealed {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self {
+            current: row.get("client_secret")?,
+            former: row.get("former_secret")?,
+            former_until: row.get("former_until")?,
+        })
+    }
+}
+
+struct SealedOf(String, Sealed);
+
+impl FromRow for SealedOf {
+    fn from_row(row: &Row<'_>) -> Result<Self> {
+        Ok(Self(row.get("client_id")?, Sealed::from_row(row)?))
+    }
 }
 
 /// The scopes of an account's row.
@@ -272,11 +372,11 @@ fn grants(row: &Row<'_>) -> Result<Grants> {
         .map_err(|_| sql::Error::column("scopes", "no such scope"))
 }
 
-struct Sealed(AccountId, Vec<u8>, Grants);
+struct SealedBy(AccountId, Sealed, Grants);
 
-impl FromRow for Sealed {
+impl FromRow for SealedBy {
     fn from_row(row: &Row<'_>) -> Result<Self> {
-        Ok(Self(row.get("account_id")?, row.get("client_secret")?, grants(row)?))
+        Ok(Self(row.get("account_id")?, Sealed::from_row(row)?, grants(row)?))
     }
 }
 

@@ -213,7 +213,7 @@ impl Arena {
     }
 
     /// What custodia is told with `--database`.
-    fn address(&self, kind: Kind, purpose: Purpose) -> String {
+    pub(crate) fn address(&self, kind: Kind, purpose: Purpose) -> String {
         match &self.postgres {
             Some((postgres, _)) if kind == Kind::Postgres => {
                 postgres.address(&self.database(purpose))
@@ -265,9 +265,13 @@ impl Arena {
 
     /// `custodia` with these arguments on one of the databases, not yet started.
     pub(crate) fn on(&self, kind: Kind, arguments: &[&str]) -> Command {
+        self.at(&self.address(kind, Purpose::Reading), arguments)
+    }
+
+    /// The same on whatever database there is at this address.
+    pub(crate) fn at(&self, database: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.custodia);
-        let database = self.address(kind, Purpose::Reading);
-        self.configured(&mut command).args(arguments).args(["--database", &database]);
+        self.configured(&mut command).args(arguments).args(["--database", database]);
         command
     }
 
@@ -354,11 +358,11 @@ impl Drop for Server {
     }
 }
 
-fn signal(name: &str, pid: u32) {
+pub(crate) fn signal(name: &str, pid: u32) {
     let _ = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
 }
 
-fn free_port() -> Result<u16, String> {
+pub(crate) fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|e| e.to_string())?;
     Ok(listener.local_addr().map_err(|e| e.to_string())?.port())
 }

@@ -9,6 +9,7 @@ mod ceiling;
 mod contenders;
 mod control;
 mod data;
+mod delay;
 mod group;
 mod grow;
 mod hand;
@@ -19,6 +20,7 @@ mod machine;
 mod postgres;
 mod probe;
 mod process;
+mod receiver;
 mod report;
 mod results;
 mod run;
@@ -29,6 +31,7 @@ mod slashes;
 mod tables;
 mod targets;
 mod walk;
+mod webhooks;
 mod wire;
 mod work;
 
@@ -62,6 +65,8 @@ enum Command {
     Walk(walk::Options),
     /// Grow a ledger to ten million leaves, and append, prove and verify on the way: for `scripts/soak`.
     Ledger(ledger::Options),
+    /// Take events to 64 webhooks: how many a second, how soon, and what it costs: for `scripts/bench`.
+    Webhooks(webhooks::Options),
     /// Measure two binaries beside each other: what a change costs.
     Against(against::Options),
     /// Measure, and write the document.
@@ -76,6 +81,7 @@ fn main() -> ExitCode {
         Command::Load(options) => hand::run(&options),
         Command::Walk(options) => walk::run(&options),
         Command::Ledger(options) => ledger::run(&options),
+        Command::Webhooks(options) => webhooks::run(&options),
         Command::Against(options) => against::run(&options),
         Command::Run(options) => run::run(&options),
     };

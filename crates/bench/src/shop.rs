@@ -20,7 +20,11 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn of(arena: &Arena, kind: Kind, server: &Server) -> Self {
-        Self { port: server.port, token: arena.token(kind).to_owned() }
+        Self::at(server.port, arena.token(kind))
+    }
+
+    pub(crate) fn at(port: u16, token: &str) -> Self {
+        Self { port, token: token.to_owned() }
     }
 
     pub(crate) fn request(&self, path: &str) -> String {

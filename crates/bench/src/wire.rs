@@ -82,7 +82,7 @@ fn head(bytes: &[u8]) -> Result<Option<(usize, Length)>, String> {
 }
 
 /// The value, when the line is this header. `name` is lower case and ends in a colon.
-fn value_of<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
+pub(crate) fn value_of<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
     let (start, value) = line.split_at_checked(name.len())?;
     (start[0] | 0x20 == name[0] && start.eq_ignore_ascii_case(name)).then(|| value.trim_ascii())
 }

@@ -1,8 +1,12 @@
 //! `custodia account`
 
-use access::accounts;
-use kernel::{Grants, SystemChance, SystemClock};
+use std::sync::Arc;
+
+use access::{Grace, RequestId, accounts};
+use kernel::{Error, Grants, SystemChance, SystemClock};
+use rest::{App, Caller, Settings};
 use serde_json::json;
+use sql::Db;
 
 use crate::{
     Outcome, open,
@@ -49,6 +53,9 @@ pub(crate) async fn run(shared: &Shared, command: AccountCommand) -> Outcome {
                 );
             }
         }
+        AccountCommand::Rotate { client_id, grace, json } => {
+            rotate(shared, &db, &client_id, grace, json).await?;
+        }
         AccountCommand::Revoke { client_id } => {
             let revoked = accounts::revoke(&db, &SystemClock, &client_id).await;
             revoked.map_err(|error| in_words(error, &client_id))?;
@@ -56,4 +63,39 @@ pub(crate) async fn run(shared: &Shared, command: AccountCommand) -> Outcome {
         }
     }
     Ok(db.close().await?)
+}
+
+/// What `POST /custodia/accounts/secret` does, for who does not know the present secret.
+async fn rotate(shared: &Shared, db: &Db, client_id: &str, grace: Grace, json: bool) -> Outcome {
+    let account = accounts::find(db, client_id).await;
+    let account = account.map_err(|error| in_words(error, client_id))?;
+    let seal = open::seal(shared, db).await?;
+    let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
+    let app = App::new(db.clone(), seal, clock, chance, Settings::default()).await?;
+    let operator = Caller::operator((*account.store).clone(), RequestId::draw(&SystemChance));
+    let rotated = resources::accounts::ops::rotate(&app, &operator, account.id, None, grace).await;
+    let rotated = rotated.map_err(|error| match error {
+        Error::Invalid(_) => {
+            "somebody else replaced the secret at the same time: theirs stays".into()
+        }
+        error => in_words(error, client_id),
+    })?;
+    let until = rotated.former_until.map(kernel::Timestamp::to_rfc3339);
+    if json {
+        let object = json!({
+            "client_id": rotated.client_id,
+            "client_secret": rotated.secret,
+            "former_valid_until": until,
+        });
+        println!("{object}");
+    } else {
+        println!("client_id:     {}", rotated.client_id);
+        println!("client_secret: {}", rotated.secret);
+        match until {
+            Some(until) => println!("The secret before is valid until {until}."),
+            None => println!("The secret before is not valid any more."),
+        }
+        println!("The secret is shown this once.");
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use access::{Credentials, Plan, Seal, accounts};
+use delivery::Profile;
 use kernel::{ChannelId, Error, Grants, SystemChance, SystemClock};
 use rest::{App, Settings};
 use server::Listener;
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use crate::{
     Outcome,
     certificates::{self, Certificate},
+    deliver,
     log::{self, Format},
     open,
     options::{DevOptions, Shared},
@@ -47,13 +49,17 @@ pub(crate) async fn run(shared: &Shared, options: DevOptions) -> Outcome {
         (true, port) => format!("https://localhost:{port}"),
         (false, port) => format!("http://127.0.0.1:{port}"),
     };
-    let settings = Settings { public_url: url.clone(), ..Settings::default() };
+    let webhook_allow = LOOPBACK.iter().map(|range| range.parse()).collect::<Result<_, _>>()?;
+    let webhook_history = options.history.webhook_history;
+    let settings =
+        Settings { public_url: url.clone(), webhook_allow, webhook_history, ..Settings::default() };
     let app = App::new(db, seal, Arc::new(SystemClock), Arc::new(SystemChance), settings).await?;
     let listener = Listener::bind(listen, tls).map_err(|error| cannot_listen(listen, &error))?;
     welcome(&url, &credentials, certificate.as_ref(), &place);
 
     let _log = log::start(shared.log, shared.log_format.unwrap_or(Format::Text));
-    Ok(server::serve(app, listener, stop).await?)
+    let worker = deliver::worker(&app, Profile::published(), None)?;
+    Ok(server::serve(app, listener, Some(worker), stop).await?)
 }
 
 /// Where the data of this run is.
@@ -213,6 +219,9 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+/// Where webhooks may go as well: whoever tries the server listens on this machine.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
 
 /// The demo store's hash.
 const STORE: &str = "demo";

@@ -4,8 +4,11 @@ mod account;
 mod certificates;
 mod consent;
 mod customer;
+mod deliver;
 mod dev;
 mod doctor;
+mod hooks;
+mod listen;
 mod log;
 mod open;
 mod options;
@@ -44,11 +47,13 @@ async fn run(options: Options) -> Outcome {
     let shared = options.shared;
     match options.command {
         Command::Serve(options) => serve::run(&shared, options).await,
+        Command::Deliver(options) => deliver::run(&shared, options).await,
         Command::Dev(options) => dev::run(&shared, options).await,
         Command::Store(command) => store::run(&shared, command).await,
         Command::Account(command) => account::run(&shared, command).await,
         Command::Customer(command) => customer::run(&shared, command).await,
         Command::Consent(command) => consent::run(&shared, command).await,
+        Command::Hooks(command) => hooks::run(&shared, command).await,
         Command::Migrate => open::migrate(&shared).await,
         Command::Vacuum => open::vacuum(&shared).await,
         Command::Doctor => doctor::run(&shared).await,

@@ -2,8 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use access::{Domain, Plan};
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use access::{Domain, Grace, Plan};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use delivery::Rung;
+use kernel::Network;
 
 use crate::log;
 
@@ -46,12 +48,14 @@ pub(crate) struct Shared {
 pub(crate) enum Command {
     /// Answer requests until told to stop
     Serve(ServeOptions),
+    /// Deliver webhooks until told to stop, beside servers or in their stead; any number of them at once
+    Deliver(DeliverOptions),
     /// Start at once with a demo store, 50 customers and a printed token
     Dev(DevOptions),
     /// Make, list and delete stores, and choose their domains and quirks
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Make, list and revoke API accounts
+    /// Make, list and revoke API accounts, and replace their secrets
     #[command(subcommand)]
     Account(AccountCommand),
     /// Forget a person who asks for it
@@ -60,6 +64,9 @@ pub(crate) enum Command {
     /// Check what proves a consent
     #[command(subcommand)]
     Consent(ConsentCommand),
+    /// See a store's webhooks, and what became of their deliveries
+    #[command(subcommand)]
+    Hooks(HooksCommand),
     /// Bring the database up to this version; every command does so too
     Migrate,
     /// Write SQLite's file anew, so that nothing is left in it of what was deleted. Servers go on reading, and wait to
@@ -94,6 +101,57 @@ pub(crate) struct ServeOptions {
     /// Requests come through a proxy that adds to X-Forwarded-For where they came from: shoppers are told apart by it
     #[arg(long, env = "CUSTODIA_BEHIND_PROXY")]
     pub(crate) behind_proxy: bool,
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookOptions,
+    /// Leave webhooks to `custodia deliver`
+    #[arg(long, env = "CUSTODIA_NO_DELIVER")]
+    pub(crate) no_deliver: bool,
+}
+
+/// Where webhooks may go.
+#[derive(Args)]
+pub(crate) struct WebhookOptions {
+    /// A range of addresses to which webhooks may also go on other ports than 443, and by http; may be repeated
+    #[arg(long, env = "CUSTODIA_WEBHOOK_ALLOW", value_name = "CIDR", value_delimiter = ',')]
+    pub(crate) webhook_allow: Vec<Network>,
+    /// Certificates in PEM of authorities that vouch for destinations, besides those that browsers trust
+    #[arg(long, env = "CUSTODIA_WEBHOOK_CA", value_name = "FILE")]
+    pub(crate) webhook_ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) history: HistoryOptions,
+}
+
+/// How long it is kept what came of webhooks.
+#[derive(Args)]
+pub(crate) struct HistoryOptions {
+    /// How many days it is kept what was delivered, with every attempt, and what could not be
+    #[arg(
+        long,
+        env = "CUSTODIA_WEBHOOK_HISTORY",
+        default_value_t = 7,
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(i64).range(1..=90)
+    )]
+    pub(crate) webhook_history: i64,
+}
+
+#[derive(Args)]
+pub(crate) struct DeliverOptions {
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookOptions,
+    /// For trying an app: other pauses before each new attempt, such as 1s,2s,5m. Nothing is then sent to anywhere but the
+    /// ranges of --webhook-allow
+    #[arg(long, env = "CUSTODIA_LADDER", value_delimiter = ',', value_name = "PAUSES")]
+    pub(crate) ladder: Option<Vec<Rung>>,
+    /// For trying an app: whether domains are blocked to which too little arrives; off has the same limits as --ladder
+    #[arg(long, env = "CUSTODIA_BLOCK", default_value = "on", value_name = "ON|OFF")]
+    pub(crate) block: Switch,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
 }
 
 #[derive(Args)]
@@ -119,6 +177,8 @@ pub(crate) struct DevOptions {
     /// Where the local authority is kept [default: ~/.local/share/custodia]
     #[arg(long, env = "CUSTODIA_TLS_DIR", value_name = "DIRECTORY")]
     pub(crate) tls_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) history: HistoryOptions,
 }
 
 #[derive(Subcommand)]
@@ -205,6 +265,22 @@ pub(crate) enum AccountCommand {
         #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
         store: String,
     },
+    /// Give an account a new client secret and print it, this once. Until the grace is over the one before is valid too:
+    /// webhooks have a signature under each, and shoppers are signed in under either
+    Rotate {
+        /// The account's client id, as `list` shows it
+        client_id: String,
+        /// For how long the secret before stays valid, such as 0, 90s, 30m, 24h or 7d; 30 days at most. A second rotation
+        /// within it keeps only the secret that it replaces
+        #[arg(long, env = "CUSTODIA_GRACE", default_value_t = Grace::DAY, value_name = "TIME")]
+        grace: Grace,
+        #[arg(
+            long,
+            help = "Print one JSON object: client_id, client_secret, former_valid_until",
+            env = "CUSTODIA_JSON"
+        )]
+        json: bool,
+    },
     /// Take an account's token back, for good
     Revoke {
         /// The account's client id, as `list` shows it
@@ -223,6 +299,82 @@ pub(crate) enum CustomerCommand {
         /// The customer's number
         id: i64,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum HooksCommand {
+    /// Print a store's events as they happen, and what became of each delivery, until Ctrl-C. It needs no webhook and no
+    /// public address; a server or `custodia deliver` has to run
+    Listen {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+        #[arg(
+            long,
+            help = "Print each as one JSON object: event, at, scope, data; with hook, destination, attempt, status, fault, ms for \
+                    a delivery",
+            env = "CUSTODIA_JSON"
+        )]
+        json: bool,
+    },
+    /// List a store's webhooks, whichever account they belong to: number, state, scope and destination
+    List {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+    },
+    /// List what became of the events that a store's webhooks were to be told of, the newest first: webhook, event, when
+    /// it happened, scope, subject, state, the last attempt's number and status, and when the next one is
+    Deliveries {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+        /// One webhook only
+        #[arg(long, env = "CUSTODIA_HOOK", value_name = "ID")]
+        hook: Option<i64>,
+        /// Only those in this state
+        #[arg(long, env = "CUSTODIA_STATUS")]
+        status: Option<DeliveryStatus>,
+        /// The newest so many of each webhook
+        #[arg(
+            long,
+            env = "CUSTODIA_LIMIT",
+            default_value_t = 50,
+            value_name = "NUMBER",
+            value_parser = clap::value_parser!(i64).range(1..)
+        )]
+        limit: i64,
+        #[arg(long, help = "Print one JSON object a line", env = "CUSTODIA_JSON")]
+        json: bool,
+    },
+    /// Have events delivered to a webhook again, also while a server runs, which sends them
+    #[command(group = ArgGroup::new("what").required(true))]
+    Replay {
+        /// The store
+        #[arg(long, env = "CUSTODIA_STORE", value_name = "HASH")]
+        store: String,
+        /// The webhook, which must be active
+        #[arg(long, env = "CUSTODIA_HOOK", value_name = "ID")]
+        hook: i64,
+        /// The event of this name, whatever became of it
+        #[arg(long, env = "CUSTODIA_EVENT", value_name = "HASH", group = "what")]
+        event: Option<String>,
+        /// Everything that failed since then: dead letters, and what waits for its next attempt
+        #[arg(long, env = "CUSTODIA_FAILED_SINCE", value_name = "TIME", group = "what")]
+        failed_since: Option<String>,
+        /// Every dead letter
+        #[arg(long, env = "CUSTODIA_DEAD", group = "what")]
+        dead: bool,
+    },
+}
+
+/// What has become of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DeliveryStatus {
+    Waiting,
+    Arrived,
+    Failing,
+    Dead,
 }
 
 #[derive(Subcommand)]

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use delivery::Profile;
 use kernel::{SystemChance, SystemClock};
 use rest::{App, Settings};
 use rustls::{
@@ -13,7 +14,7 @@ use server::Listener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    Outcome, log, open,
+    Outcome, deliver, log, open,
     options::{ServeOptions, Shared},
 };
 
@@ -33,14 +34,29 @@ pub(crate) async fn run(shared: &Shared, options: ServeOptions) -> Outcome {
     let public_url = options.public_url.unwrap_or_else(|| format!("{scheme}://{}", options.listen));
     let public_url = public_url.trim_end_matches('/').to_owned();
     let ServeOptions { body_limit, behind_proxy, .. } = options;
-    let settings = Settings { public_url, body_limit, behind_proxy, ..Settings::default() };
+    let webhook_allow = options.webhooks.webhook_allow.clone();
+    let webhook_history = options.webhooks.history.webhook_history;
+    let settings = Settings {
+        public_url,
+        body_limit,
+        behind_proxy,
+        webhook_allow,
+        webhook_history,
+        ..Settings::default()
+    };
     let seal = open::seal(shared, &db).await?;
     let app = App::new(db, seal, Arc::new(SystemClock), Arc::new(SystemChance), settings).await?;
     // Bound only now: whoever reaches the port is answered.
     let listener = Listener::bind(options.listen, tls)
         .map_err(|error| format!("{}: {error}", options.listen))?;
     tracing::info!(listen = %options.listen, engine = app.db.engine(), "ready");
-    server::serve(app, listener, stop).await?;
+    let worker = if options.no_deliver {
+        None
+    } else {
+        let authorities = options.webhooks.webhook_ca.as_deref();
+        Some(deliver::worker(&app, Profile::published(), authorities)?)
+    };
+    server::serve(app, listener, worker, stop).await?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -49,6 +49,8 @@ id! {
     AttributeValueId,
     /// A metafield within a store: what an app keeps beside a customer.
     MetafieldId,
+    /// A webhook within a store: numbered per store from 1, never used twice.
+    HookId,
 }
 
 /// Draws the 64-bit, time-ordered numbers of events and audit lines.
@@ -78,6 +80,12 @@ impl EventIds {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.0.max(last + 1)));
         let last = previous.unwrap_or_else(|last| last);
         ((now.0.max(last + 1) - EPOCH.0) << 12) | self.process
+    }
+
+    /// The lowest number that something from this moment on may have.
+    #[must_use]
+    pub fn earliest(at: Timestamp) -> i64 {
+        at.0.saturating_sub(EPOCH.0).clamp(0, i64::MAX >> 12) << 12
     }
 
     /// So many of the next numbers.
@@ -117,5 +125,9 @@ mod tests {
         let later = ids.next(Timestamp(at.0 + 1_000_000));
         assert!(first < second && second < earlier && earlier < later);
         assert!(first > 0, "fits in 63 bits");
+        assert!((EventIds::earliest(at)..EventIds::earliest(Timestamp(at.0 + 1))).contains(&first));
+        for wild in [i64::MIN, 0, i64::MAX] {
+            assert!(EventIds::earliest(Timestamp(wild)) >= 0, "{wild}");
+        }
     }
 }

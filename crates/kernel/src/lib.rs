@@ -8,7 +8,9 @@ mod chance;
 mod error;
 mod id;
 mod money;
+mod network;
 mod part;
+pub mod public;
 mod scope;
 mod text;
 mod time;
@@ -19,10 +21,11 @@ pub use self::{
     error::{Error, Result, Violations},
     id::{
         AccountId, AddressId, AttributeId, AttributeValueId, ChannelId, CustomerId, EventIds,
-        FormFieldId, GroupId, MetafieldId, ProfileNumber, SegmentNumber, StoreId, SubscriberId,
-        WishlistId, WishlistItemId,
+        FormFieldId, GroupId, HookId, MetafieldId, ProfileNumber, SegmentNumber, StoreId,
+        SubscriberId, WishlistId, WishlistItemId,
     },
     money::Money,
+    network::{Network, NotNetwork},
     part::{Part, Stretch},
     scope::{Grants, Scope},
     text::{check_email, fold, hex},

@@ -1,6 +1,7 @@
 //! One folder per resource; inside it one file per layer: `model` (rules) < `rows` (all SQL) < `ops`
 //! (transactions, events, audit) < `v2`, `v3` (the wire). `tests/tidy.rs` holds the direction.
 
+pub mod accounts;
 pub mod addresses;
 pub mod attribute_values;
 pub mod attributes;
@@ -9,10 +10,13 @@ pub mod channels;
 pub mod consent;
 pub mod counters;
 pub mod customers;
+pub mod deliveries;
 pub mod form_fields;
 pub mod groups;
+pub mod hooks;
 pub mod instruments;
 pub mod ledger;
+pub mod listeners;
 pub mod memberships;
 pub mod metafields;
 mod openapi;
@@ -55,16 +59,20 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = attributes::v3::routes(routes);
     let routes = attribute_values::v3::routes(routes);
     let routes = metafields::v3::routes(routes);
+    let routes = hooks::v3::routes(routes);
     let routes = customers::v2::routes(routes);
     let routes = addresses::v2::routes(routes);
     let routes = sign_in::v2::routes(routes);
     let routes = groups::v2::routes(routes);
+    let routes = hooks::v2::routes(routes);
     let routes = stores::v2::routes(routes);
     let routes = sessions::storefront::routes(routes);
     let routes = sign_up::storefront::routes(routes);
     let routes = consent::storefront::routes(routes);
+    let routes = accounts::own::routes(routes);
     let routes = channels::own::routes(routes);
     let routes = instruments::own::routes(routes);
+    let routes = deliveries::own::routes(routes);
     customers::own::routes(routes)
 }
 
@@ -89,6 +97,10 @@ pub const SCHEMA: &[Migration] = &[
     script("0017_sessions", include_str!("../schema/0017_sessions.sql")),
     script("0018_evidence", include_str!("../schema/0018_evidence.sql")),
     script("0019_erasure", include_str!("../schema/0019_erasure.sql")),
+    script("0020_hooks", include_str!("../schema/0020_hooks.sql")),
+    script("0021_deliveries", include_str!("../schema/0021_deliveries.sql")),
+    script("0022_secrets", include_str!("../schema/0022_secrets.sql")),
+    script("0023_listeners", include_str!("../schema/0023_listeners.sql")),
 ];
 
 /// A script that both engines read alike.

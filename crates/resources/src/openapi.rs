@@ -25,8 +25,11 @@ pub const OPENAPI: &[(&str, &str)] = &[
     ("wishlists", include_str!("wishlists/openapi.json")),
     ("segments", include_str!("segments/openapi.json")),
     ("shopper_profiles", include_str!("shopper_profiles/openapi.json")),
+    ("hooks", include_str!("hooks/openapi.json")),
+    ("deliveries", include_str!("deliveries/openapi.json")),
     ("sessions", include_str!("sessions/openapi.json")),
     ("sign_up", include_str!("sign_up/openapi.json")),
     ("stores", include_str!("stores/openapi.json")),
+    ("accounts", include_str!("accounts/openapi.json")),
     ("channels", include_str!("channels/openapi.json")),
 ];

@@ -19,7 +19,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::FutureExt as _;
-use kernel::{Error, Scope};
+use kernel::{Error, Scope, StoreId};
 
 use crate::{
     App, Caller, Cause, Operation, Plain, Version, storefront,
@@ -38,6 +38,7 @@ pub(crate) async fn admit<T: 'static>(
     let passage = Passage::begin(operation.path, request.method(), id);
     let mut passed = Passed::default();
     let refused = check(&app, operation, &mut request, id, &mut passed).await;
+    let may_change = !matches!(*request.method(), Method::GET | Method::HEAD);
     let response = match refused {
         Err(refusal) => refusal,
         // A panic ends its own request and no other.
@@ -46,6 +47,10 @@ pub(crate) async fn admit<T: 'static>(
             Err(_) => operation.version.refuse(Error::internal("a handler panicked")),
         },
     };
+    if let Some(store) = passed.store.filter(|_| may_change && !response.status().is_client_error())
+    {
+        app.changed.note(store);
+    }
     passage.end(operation.version, &passed, response)
 }
 
@@ -105,6 +110,8 @@ impl Drop for Passage {
 #[derive(Default)]
 struct Passed {
     allowance: Option<Allowance>,
+    /// Whose rows it may have changed.
+    store: Option<StoreId>,
     running: Option<InFlight>,
 }
 
@@ -120,6 +127,7 @@ async fn check(
         let peer = request.extensions().get::<Peer>().copied();
         let visited = visit(app, request.headers(), request.uri(), peer, id).await;
         let visitor = visited.map_err(storefront::Failure::into_response)?;
+        passed.store = Some(visitor.store);
         // Who only visits is answered whatever they accept: a page, a token.
         let sends = matches!(*request.method(), Method::POST | Method::PUT);
         if let Some(refusal) = sends.then(|| content(Version::Storefront, request)).flatten() {
@@ -154,6 +162,7 @@ async fn check(
     if let Some(refusal) = content(version, request) {
         return Err(refusal);
     }
+    passed.store = Some(account.store.id);
     request.extensions_mut().insert(Caller::new(account, id));
     Ok(())
 }

@@ -1,7 +1,7 @@
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use access::{Seal, Tokens, rate::Limiter};
-use kernel::{Chance, Clock, EventIds};
+use kernel::{Chance, Clock, EventIds, Network};
 use sql::Db;
 
 use crate::{Labour, Turns, Undone};
@@ -32,6 +32,8 @@ pub struct Parts {
     pub turns: Turns,
     /// What is left to be done in the background.
     pub undone: Undone,
+    /// The stores in which something was changed, of which webhooks may tell.
+    pub changed: Undone,
     /// What an operator may choose.
     pub settings: Settings,
 }
@@ -48,6 +50,10 @@ pub struct Settings {
     /// Whether requests come through a proxy that adds to `X-Forwarded-For` where they came from; else that header is
     /// not looked at.
     pub behind_proxy: bool,
+    /// Where webhooks may go besides https on port 443: to addresses in these ranges any port and plain http will do.
+    pub webhook_allow: Vec<Network>,
+    /// How many days it is kept what came of webhooks.
+    pub webhook_history: i64,
 }
 
 impl Default for Settings {
@@ -57,6 +63,8 @@ impl Default for Settings {
             body_limit: 1 << 20,
             body_patience: Duration::from_secs(30),
             behind_proxy: false,
+            webhook_allow: Vec::new(),
+            webhook_history: 7,
         }
     }
 }
@@ -86,6 +94,7 @@ impl App {
             labour: Labour::default(),
             turns: Turns::default(),
             undone: Undone::default(),
+            changed: Undone::default(),
             seal,
             db,
             clock,

@@ -314,7 +314,9 @@ impl<S: Send + Sync> FromRequestParts<S> for IdAndName {
         let path = path.map_err(|_| unreadable())?;
         let mut path = path.iter().filter(|(name, _)| *name != "store_hash");
         match (path.next(), path.next()) {
-            (Some((_, id)), Some((_, name))) => Ok(Self(parse_id(id)?, name.to_owned())),
+            (Some((_, id)), Some((_, name))) if !name.contains('\0') => {
+                Ok(Self(parse_id(id)?, name.to_owned()))
+            }
             _ => Err(unreadable()),
         }
     }

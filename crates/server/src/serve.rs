@@ -4,6 +4,7 @@ use std::{
     future::Future, io, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration,
 };
 
+use delivery::Worker;
 use futures_util::FutureExt as _;
 use resources::ledger::sequencer;
 use rest::{App, Peer};
@@ -52,7 +53,8 @@ impl Listener {
     }
 }
 
-/// Answer until `stop`; then accept no more, finish what is in flight, and close the database.
+/// Answer until `stop`, and deliver webhooks where there is a worker; then accept no more, finish what is in flight, and
+/// close the database.
 #[expect(
     clippy::disallowed_methods,
     reason = "server starts the tasks that live as long as the service"
@@ -60,6 +62,7 @@ impl Listener {
 pub async fn serve(
     app: App,
     listener: Listener,
+    worker: Option<Worker>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let watched = app.clone();
@@ -70,6 +73,7 @@ pub async fn serve(
     let scourer = tokio::spawn(async move { scour(&db).await });
     let mut connections = JoinSet::new();
     let (stopping, stopped) = watch::channel(false);
+    let delivering = worker.map(|worker| tokio::spawn(keep_delivering(worker, stopped.clone())));
     {
         let service = crate::service(app.clone());
         let tls = listener.tls.map(TlsAcceptor::from);
@@ -98,6 +102,10 @@ pub async fn serve(
     stopping.send_replace(true);
     let _ = timeout(PATIENCE, async { while connections.join_next().await.is_some() {} }).await;
     connections.shutdown().await;
+    if let Some(mut delivering) = delivering {
+        let _ = timeout(LANDING, &mut delivering).await;
+        delivering.abort();
+    }
     watch.abort();
     sequencer.abort();
     scourer.abort();
@@ -121,6 +129,21 @@ async fn scour(db: &Db) {
             tracing::warn!(%error, "the database's log still has what was deleted");
         }
         sleep(SCOURING).await;
+    }
+}
+
+/// Deliver webhooks until the service stops, and then wait for what is on its way; should that ever panic, it begins anew.
+async fn keep_delivering(worker: Worker, stop: watch::Receiver<bool>) {
+    loop {
+        let mut stop = stop.clone();
+        let stopped = async move {
+            let _ = stop.wait_for(|stop| *stop).await;
+        };
+        if AssertUnwindSafe(worker.keep(stopped)).catch_unwind().await.is_ok() {
+            return;
+        }
+        tracing::error!("the delivery of webhooks panicked and begins anew");
+        sleep(Duration::from_secs(1)).await;
     }
 }
 
@@ -162,6 +185,9 @@ const SCOURING: Duration = Duration::from_secs(30);
 
 /// How long the other side may take to agree on a key.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long webhooks on their way may take once the service is to stop: longer than any of them does.
+const LANDING: Duration = Duration::from_secs(15);
 
 /// How long requests in flight may take once the service is to stop.
 const PATIENCE: Duration = Duration::from_secs(30);

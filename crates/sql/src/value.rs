@@ -211,7 +211,7 @@ macro_rules! numbers {
 }
 
 numbers!(StoreId, CustomerId, AddressId, AccountId, ChannelId, GroupId, Timestamp, Money);
-numbers!(AttributeId, AttributeValueId, MetafieldId);
+numbers!(AttributeId, AttributeValueId, MetafieldId, HookId);
 numbers!(FormFieldId, SubscriberId, WishlistId, WishlistItemId, SegmentNumber, ProfileNumber);
 
 /// Kept as it is written.

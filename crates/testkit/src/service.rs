@@ -2,6 +2,7 @@ use std::{
     future::Future,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use access::{Plan, Seal, accounts};
@@ -9,6 +10,7 @@ use axum::{
     body::Body,
     http::{Request, Response},
 };
+use delivery::{Guard, Post, Profile, System, Worker, roots};
 use kernel::{ChannelId, Clock as _, Grants, SeededChance, SetClock, Timestamp};
 use resources::stores::ops as stores;
 use rest::{App, Settings};
@@ -146,8 +148,9 @@ impl Service {
     pub async fn secret(&self, store: &str, client_id: &str) -> String {
         let Inside { app, .. } = &*self.0;
         let store = access::stores::find(&app.db, store).await.expect("a store");
-        let holder = accounts::key_holder(&app.db, &app.seal, store.id, client_id).await;
-        holder.expect("the database answers").expect("an account").secret
+        let holder =
+            accounts::key_holder(&app.db, &app.seal, store.id, client_id, app.clock.now()).await;
+        holder.expect("the database answers").expect("an account").secrets.current
     }
 
     /// Make a store with a plan, and in it an account that may change customers, of the store's name.
@@ -234,6 +237,25 @@ impl Service {
         for rows in all.chunks(10) {
             self.made(Value::from(rows.to_vec())).await;
         }
+    }
+
+    /// Who delivers this service's webhooks, also to this machine.
+    #[must_use]
+    pub fn worker(&self) -> Worker {
+        self.worker_with(Profile::published(), Duration::from_secs(10))
+    }
+
+    /// The same, as patient as this.
+    #[must_use]
+    pub fn worker_with(&self, profile: Profile, patience: Duration) -> Worker {
+        let allowed = vec!["127.0.0.0/8".parse().expect("a range")];
+        let post = Post::new(Guard::allowing(allowed), Arc::new(System::default()), roots());
+        Worker::new(self.0.app.clone(), profile, post.within(patience))
+    }
+
+    /// Deliver all that can be delivered now: how many attempts that took.
+    pub async fn deliver(&self) -> usize {
+        self.worker().pass().await.expect("webhooks are delivered")
     }
 
     pub(crate) async fn pass(&self, request: Request<Body>) -> Response<server::Answer> {

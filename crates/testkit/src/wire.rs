@@ -35,7 +35,7 @@ impl Wire {
         let stopped = async move {
             let _ = stopped.await;
         };
-        let served = tokio::spawn(server::serve(service.app().clone(), listener, stopped));
+        let served = tokio::spawn(server::serve(service.app().clone(), listener, None, stopped));
         Self { address, stop, served }
     }
 

@@ -49,6 +49,54 @@ on_each_engine! {
         assert_eq!(place.run(&["migrate"]), "The database is up to date.\n");
     }
 
+    fn an_accounts_secret_is_replaced_beside_a_server_and_is_in_no_log(place: Place) {
+        let account = place.store("acme");
+        let server = Server::start(place, &[]);
+        let rotate = |options: &[&str]| {
+            let mut arguments = vec!["account", "rotate", account.client_id.as_str()];
+            arguments.extend(options);
+            place.run(&arguments)
+        };
+        let printed: Value = serde_json::from_str(&rotate(&["--grace", "7d", "--json"])).expect("JSON");
+        let second = printed["client_secret"].as_str().expect("a secret").to_owned();
+        assert_ne!(second, account.client_secret);
+        assert_eq!(printed["client_id"], account.client_id.as_str());
+        assert!(printed["former_valid_until"].as_str().is_some_and(|until| until.ends_with('Z')), "{printed}");
+        // The server knows at once: who has the new one may replace it there.
+        let body = serde_json::json!({"client_secret": second, "grace_seconds": 0});
+        let answer = server.client(&account).post("/custodia/accounts/secret", &body).expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let third = answer.json()["data"]["client_secret"].as_str().expect("a secret").to_owned();
+        let text = rotate(&[]);
+        assert!(text.contains("The secret before is valid until ") && text.contains("shown this once"), "{text}");
+        assert!(rotate(&["--grace", "0"]).contains("The secret before is not valid any more."));
+        let words = failed(&mut place.custodia(&["account", "rotate", "nobody"]));
+        assert!(words.contains("nobody"), "{words}");
+        let words = failed(&mut place.custodia(&["account", "rotate", &account.client_id, "--grace", "31d"]));
+        assert!(words.contains("30 days"), "{words}");
+        let log = server.stop();
+        for secret in [&account.client_secret, &second, &third] {
+            assert!(!log.contains(secret.as_str()), "a secret is in the log");
+        }
+        let lines = "SELECT count(*) FROM audit WHERE action = 'account.secret_rotated'";
+        assert_eq!(place.database().number(lines), 4);
+    }
+
+    fn webhooks_go_by_http_to_the_ranges_that_the_operator_allows(place: Place) {
+        let hook = |url: &str| format!(r#"{{"scope": "store/customer/*", "destination": "{url}"}}"#);
+        let local = hook("http://localhost:3000/in");
+        let asked = |options: &[&str]| {
+            let account = place.store(if options.is_empty() { "strict" } else { "open" });
+            let server = Server::start(place, options);
+            let answer = server.client(&account).ask("POST", "/v3/hooks", &local).expect("an answer");
+            server.stop();
+            answer.status
+        };
+        assert_eq!(asked(&[]), 422);
+        assert_eq!(asked(&["--webhook-allow", "10.0.0.0/8,127.0.0.0/8"]), 200);
+        failed(&mut place.custodia(&["serve", "--webhook-allow", "10.0.0.0/33"]));
+    }
+
     fn an_account_works_at_once_and_a_revoked_one_is_refused_within_a_second(place: Place) {
         let server = place.serve();
         let account = place.store("acme");

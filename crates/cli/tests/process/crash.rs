@@ -31,7 +31,7 @@ on_each_engine! {
         let (batches, declarations) = (told.batches.len(), told.declarations.len());
         println!("{:?}: {batches} batches and {declarations} declarations", place.engine);
         // And the last of them is found by the server itself.
-        let server = place.serve();
+        let server = place.serve_only();
         let last = told.declarations.last().expect("one");
         let found = server.client(&account).get(&format!("/v3/customers/{}/consent", last.customer));
         assert_eq!(found.expect("an answer").status, 200);
@@ -113,7 +113,7 @@ impl Told {
 
 /// A customer for each writer, and the last one for all of them.
 fn settle(place: &Place, account: &Account) -> Vec<i64> {
-    let server = place.serve();
+    let server = place.serve_only();
     let mut client = server.client(account);
     let make = |writer| {
         let rows =
@@ -127,7 +127,7 @@ fn settle(place: &Place, account: &Account) -> Vec<i64> {
 
 /// One round: a server, 64 writers, and an end without warning.
 fn write_until_killed(place: &Place, account: &Account, round: u32, settled: &[i64]) -> Told {
-    let server = place.serve();
+    let server = place.serve_only();
     let heard = AtomicBool::new(false);
     thread::scope(|scope| {
         let begin = |number| {

@@ -34,7 +34,7 @@ fn a_large_store_goes_unnoticed_by_the_others(place: &Place) {
     let [large, small] = ["large", "small"].map(|hash| place.store(hash));
     let database = place.database();
     seed(&database, place.engine, customers);
-    let server = place.serve();
+    let server = place.serve_only();
     let id = settle(&mut server.client(&small));
     // Its declaration becomes a leaf by itself, once.
     let sequenced = "SELECT count(*) FROM ledger WHERE store_hash = 'small' AND size = 1";

@@ -43,6 +43,21 @@ fn dev_starts_with_nothing_configured_and_what_it_prints_works() {
 }
 
 #[test]
+fn a_webhook_of_dev_may_go_to_this_machine() {
+    let place = Place::new(Engine::Sqlite);
+    let server = dev(&place, &[]);
+    let account = account(&server.output());
+    for (url, status) in
+        [("http://localhost:3000/", 200), ("http://[::1]:1/", 200), ("http://10.0.0.1/", 422)]
+    {
+        let hook = format!(r#"{{"scope": "store/customer/*", "destination": "{url}"}}"#);
+        let answer = server.client(&account).ask("POST", "/v3/hooks", &hook).expect("an answer");
+        assert_eq!(answer.status, status, "{url}");
+    }
+    server.stop();
+}
+
+#[test]
 fn the_same_seed_gives_the_same_people_and_another_gives_others() {
     let place = Place::new(Engine::Sqlite);
     let one = everybody(&dev(&place, &["--seed", "7"]));

@@ -116,10 +116,10 @@ on_each_engine! {
         let account = shop(place);
         let mut gone = 0;
         for round in 0..if soaking() { 50 } else { 8 } {
-            let server = place.serve();
+            let server = place.serve_only();
             let ids = settle(&mut server.client(&account), round);
             let acknowledged = erase_until_killed(server, &account, &ids);
-            let server = place.serve();
+            let server = place.serve_only();
             let database = place.database();
             // What was under way when the server died may end meanwhile; all that follows sees one instant.
             database.run(match place.engine {

@@ -15,7 +15,7 @@ use crate::{
 fn sqlite_lives_through_a_file_that_may_not_grow() {
     let place = Place::new(Engine::Sqlite);
     let account = place.store("acme");
-    let server = place.serve();
+    let server = place.serve_only();
     let mut writer = Writer::new(server.client(&account));
     writer.write(20);
     let log = fs::metadata(place.path("custodia.db-wal")).expect("a log").len();
@@ -28,7 +28,7 @@ fn sqlite_lives_through_a_file_that_may_not_grow() {
     writer.check(&place.database());
     // What the server itself finds after it was killed is the same.
     server.kill();
-    let server = place.serve();
+    let server = place.serve_only();
     writer.client = server.client(&account);
     writer.write(1);
     writer.check(&place.database());
@@ -42,7 +42,7 @@ fn postgres_lives_through_a_full_tablespace() {
     );
     let place = Place::in_tablespace(&small);
     let account = place.store("acme");
-    let server = place.serve();
+    let server = place.serve_only();
     let mut writer = Writer::new(server.client(&account));
     writer.write(20);
     let database = place.database();
@@ -57,7 +57,7 @@ fn postgres_lives_through_a_full_tablespace() {
 }
 
 /// How large a file the running server may make it. Only the soft limit: the hard one could not be raised again.
-fn limit_files(server: &Server, most: &str) {
+pub(crate) fn limit_files(server: &Server, most: &str) {
     let pid = server.pid().to_string();
     succeeded(Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={most}:")]));
 }

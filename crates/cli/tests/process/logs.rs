@@ -79,6 +79,7 @@ on_each_engine! {
 /// Requests that carry `geheim` wherever a request can carry anything; each with what its line must say.
 fn talk(server: &Server, account: &Account) -> Vec<(String, &'static str, &'static str, u16)> {
     const CUSTOMERS: &str = "/stores/{store_hash}/v3/customers";
+    const HOOKS: &str = "/stores/{store_hash}/v3/hooks";
     const V2_CUSTOMER: &str = "/stores/{store_hash}/v2/customers/{customer_id}";
     let row =
         r#"{"email": "geheim@example.com", "first_name": "Geheim geheim", "last_name": "geheim"}"#;
@@ -109,6 +110,29 @@ fn talk(server: &Server, account: &Account) -> Vec<(String, &'static str, &'stat
             r#"{"allow": ["geheim"], "deny": []}"#,
             "/stores/{store_hash}/v3/customers/{customer_id}/consent",
             422,
+        ),
+        (
+            "POST",
+            "/v3/hooks",
+            r#"{"scope": "store/customer/*", "destination": "https://geheim.example/geheim",
+                "headers": {"X-Geheim": "geheim"}}"#,
+            HOOKS,
+            200,
+        ),
+        (
+            "POST",
+            "/v3/hooks",
+            r#"{"scope": "geheim", "destination": "https://geheim:geheim@geheim.example", "headers": {"Host": "geheim"}}"#,
+            HOOKS,
+            422,
+        ),
+        ("GET", "/v3/hooks?destination=https://geheim.example/geheim", "", HOOKS, 200),
+        (
+            "PUT",
+            "/v3/hooks/admin",
+            r#"{"emails": ["geheim@example.com"]}"#,
+            "/stores/{store_hash}/v3/hooks/admin",
+            204,
         ),
     ];
     let mut told = Vec::new();

@@ -7,6 +7,7 @@
 #[macro_use]
 mod place;
 
+mod authors;
 mod command_line;
 mod consent;
 mod crash;
@@ -17,8 +18,12 @@ mod erase;
 mod full_disk;
 mod http;
 mod ledger;
+mod listen;
 mod logs;
+mod receivers;
 mod running;
 mod start;
 mod stop;
 mod sync;
+mod traffic;
+mod webhooks;

@@ -138,6 +138,25 @@ impl Place {
         Account::read(hash, &printed)
     }
 
+    /// Do something while nobody reaches the database: who is connected is thrown out, as by a server that is restarted.
+    pub(crate) fn without_its_database<T>(&self, doing: impl FnOnce() -> T) -> T {
+        let (server, name) = self.made.as_ref().expect("a database on a server");
+        let server = Database::open(server);
+        server.run(&format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false"));
+        server.rows(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        ));
+        let done = doing();
+        server.run(&format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true"));
+        done
+    }
+
+    /// A server that leaves events where they are, to be counted.
+    #[track_caller]
+    pub(crate) fn serve_only(&self) -> Server {
+        Server::start(self, &["--no-deliver"])
+    }
+
     /// A server on this place's database, which answers.
     #[track_caller]
     pub(crate) fn serve(&self) -> Server {

@@ -1,6 +1,6 @@
 use kernel::{
-    AddressId, AttributeId, ChannelId, CustomerId, FormFieldId, GroupId, MetafieldId,
-    SegmentNumber, SubscriberId, WishlistId,
+    AccountId, AddressId, AttributeId, ChannelId, CustomerId, FormFieldId, GroupId, HookId,
+    MetafieldId, SegmentNumber, SubscriberId, WishlistId,
 };
 
 /// A change, as its audit line names it.
@@ -265,6 +265,56 @@ impl Change {
     #[must_use]
     pub fn shopper_profile_deleted(id: CustomerId) -> Self {
         Self { action: "shopper_profile.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// A webhook was made.
+    #[must_use]
+    pub fn hook_created(id: HookId) -> Self {
+        Self { action: "hook.created", subject: id.0, fields: String::new() }
+    }
+
+    /// Fields of a webhook were changed.
+    #[must_use]
+    pub fn hook_updated(id: HookId, fields: &[&'static str]) -> Self {
+        Self { action: "hook.updated", subject: id.0, fields: fields.join(" ") }
+    }
+
+    /// The server made a webhook inactive: an event did not arrive in all its attempts, or nothing did for months.
+    #[must_use]
+    pub fn hook_deactivated(id: HookId) -> Self {
+        Self { action: "hook.deactivated", subject: id.0, fields: "is_active".to_owned() }
+    }
+
+    /// Deliveries of a webhook were asked for again.
+    #[must_use]
+    pub fn hook_replayed(id: HookId) -> Self {
+        Self { action: "hook.replayed", subject: id.0, fields: String::new() }
+    }
+
+    /// A webhook was deleted.
+    #[must_use]
+    pub fn hook_deleted(id: HookId) -> Self {
+        Self { action: "hook.deleted", subject: id.0, fields: String::new() }
+    }
+
+    /// An account's client secret was replaced.
+    #[must_use]
+    pub fn secret_rotated(account: AccountId) -> Self {
+        Self {
+            action: "account.secret_rotated",
+            subject: account.0,
+            fields: "client_secret".to_owned(),
+        }
+    }
+
+    /// Whom to tell of an account's webhooks was changed.
+    #[must_use]
+    pub fn hook_notification_updated(account: AccountId) -> Self {
+        Self {
+            action: "hook_notification.updated",
+            subject: account.0,
+            fields: "emails".to_owned(),
+        }
     }
 }
 

@@ -29,6 +29,25 @@ pub async fn record(
     Ok(())
 }
 
+/// Have the lines of what these customers declared name nobody (0): the moment of a leaf is as good as a name to who finds
+/// it elsewhere beside one.
+pub async fn unname_consents(
+    tx: &mut WriteTx,
+    store: StoreId,
+    customers: &[CustomerId],
+) -> Result<()> {
+    tx.query(
+        "UPDATE audit SET subject = 0, request_id = '' WHERE store_id = $1 AND audit_id IN
+             (SELECT audit_id FROM consent_declaration WHERE store_id = $1 AND customer_id IN ",
+    )
+    .bind(store)
+    .push_list(customers.iter().copied())
+    .push(")")
+    .execute()
+    .await?;
+    Ok(())
+}
+
 /// Have the lines of these customers' sign-ins name nobody (0).
 pub async fn unname_sign_ins(
     tx: &mut WriteTx,

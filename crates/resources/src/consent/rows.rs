@@ -182,12 +182,9 @@ fn place<'t>(
     )
 }
 
-/// Cut the link between customers that are going and what they declared: what the ledger has is deleted here, with
-/// what would open it there; what it has not yet is deleted as soon as it has it. The moment of a leaf is as good as a
-/// name to who finds it elsewhere beside one: so the audit's lines of that moment name nobody any more (0), and events
-/// of it that wait are dropped: what they would have said to ask for is gone.
+/// Cut the link between customers that are going and what they declared, and hold it until the transaction ends; whoever
+/// puts some of it into the ledger is waited for. What else tells of it then goes, before [`delete_placed`].
 pub async fn detach(tx: &mut WriteTx, store: StoreId, customers: &[CustomerId]) -> Result<()> {
-    // This holds them all, and waits for a sequencer that has some of them in hand.
     tx.query(
         "UPDATE consent_declaration SET detached = TRUE WHERE store_id = $1 AND customer_id IN ",
     )
@@ -195,24 +192,16 @@ pub async fn detach(tx: &mut WriteTx, store: StoreId, customers: &[CustomerId]) 
     .push_list(customers.iter().copied())
     .execute()
     .await?;
-    tx.query(
-        "UPDATE audit SET subject = 0, request_id = '' WHERE store_id = $1 AND audit_id IN
-             (SELECT audit_id FROM consent_declaration WHERE store_id = $1 AND customer_id IN ",
-    )
-    .bind(store)
-    .push_list(customers.iter().copied())
-    .push(")")
-    .execute()
-    .await?;
-    tx.query(
-        "DELETE FROM outbox WHERE store_id = $1 AND event_id IN
-             (SELECT event_id FROM consent_declaration WHERE store_id = $1 AND customer_id IN ",
-    )
-    .bind(store)
-    .push_list(customers.iter().copied())
-    .push(")")
-    .execute()
-    .await?;
+    Ok(())
+}
+
+/// Delete what detached customers declared and the ledger has, with what would open it there; what it has not yet is
+/// deleted as soon as it has it.
+pub async fn delete_placed(
+    tx: &mut WriteTx,
+    store: StoreId,
+    customers: &[CustomerId],
+) -> Result<()> {
     tx.query(
         "DELETE FROM consent_declaration
          WHERE store_id = $1 AND leaf IS NOT NULL AND customer_id IN ",

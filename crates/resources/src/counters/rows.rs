@@ -37,12 +37,15 @@ pub enum Counter {
     FormField,
     /// Forms that were filled in: each customer and each address with values has one.
     FormSession,
+    /// Webhooks; how many there are is not kept. Its row also stands for which webhooks an account has, and for whom
+    /// it has told of them: who makes or changes one holds it.
+    Hook,
 }
 
 impl Counter {
     /// In the order in which who needs several takes them. Who needs customers too holds them after those of
     /// customers, addresses, groups and channels, and before all the others.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Customer,
         Self::Address,
         Self::CustomerGroup,
@@ -58,6 +61,7 @@ impl Counter {
         Self::ShopperProfile,
         Self::SignIn,
         Self::FormSession,
+        Self::Hook,
     ];
 
     fn name(self) -> &'static str {
@@ -77,6 +81,7 @@ impl Counter {
             Self::Attribute => "attribute",
             Self::AttributeValue => "attribute_value",
             Self::Metafield => "metafield",
+            Self::Hook => "hook",
         }
     }
 }

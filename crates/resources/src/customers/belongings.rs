@@ -15,7 +15,7 @@ use crate::{
         within::{Answers, Outcome},
     },
     attribute_values::{self, model::Embedded as Values},
-    audit, consent,
+    audit, consent, deliveries,
     form_fields::{
         model::{Answer, Difference, Entry, Owner, Said},
         within as form_fields,
@@ -172,10 +172,18 @@ pub async fn change<'d>(
 /// from it.
 pub async fn forget(tx: &mut WriteTx, store: StoreId, ids: &[CustomerId]) -> Result<()> {
     consent::rows::detach(tx, store, ids).await?;
+    // Found by the declarations, and so before these go.
+    audit::rows::unname_consents(tx, store, ids).await?;
+    // All of the outbox before any delivery, as who takes events out of it does: each would wait for the other.
+    outbox::rows::forget_consents(tx, store, ids).await?;
+    outbox::rows::forget_metafields(tx, store, ids).await?;
+    // Whoever was taking events out of the outbox has done so by now.
+    deliveries::rows::forget_consents(tx, store, ids).await?;
+    deliveries::rows::forget_metafields(tx, store, ids).await?;
+    consent::rows::delete_placed(tx, store, ids).await?;
     form_fields::forget_customers(tx, store, ids).await?;
     attribute_values::rows::delete_of_customers(tx, store, ids).await?;
     metafields::rows::delete_of_customers(tx, store, ids).await?;
-    outbox::rows::forget_metafields(tx, store, ids).await?;
     addresses::within::forget_customers(tx, store, ids).await?;
     instruments::rows::delete_of(tx, store, ids).await?;
     sessions::rows::delete_of(tx, store, ids).await?;

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use kernel::{AddressId, ChannelId, CustomerId, MetafieldId, SubscriberId};
+use kernel::{AddressId, ChannelId, CustomerId, HookId, MetafieldId, SubscriberId};
 
 /// Something that happened which a webhook may tell of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,19 @@ pub enum Event<'a> {
     MetafieldUpdated(MetafieldName<'a>),
     /// A metafield was deleted, and its customer was not.
     MetafieldDeleted(MetafieldName<'a>),
+    /// Something is the matter with a webhook. Only its own account is told.
+    DeliveryFailed(HookId, Exception),
+}
+
+/// What is the matter with a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exception {
+    /// An attempt failed, and there will be another.
+    WillRetry,
+    /// No attempt is left; it is inactive now.
+    GivenUp,
+    /// Too little arrives at its domain, to which nothing is sent for a while.
+    Blocked,
 }
 
 /// What an event tells of a metafield: never its value.
@@ -68,6 +81,7 @@ impl Event<'_> {
             Self::MetafieldCreated(_) => "store/metafield/created",
             Self::MetafieldUpdated(_) => "store/metafield/updated",
             Self::MetafieldDeleted(_) => "store/metafield/deleted",
+            Self::DeliveryFailed(..) => "store/hook/deliveryException",
         }
     }
 
@@ -90,6 +104,7 @@ impl Event<'_> {
             Self::MetafieldCreated(name)
             | Self::MetafieldUpdated(name)
             | Self::MetafieldDeleted(name) => name.customer.0,
+            Self::DeliveryFailed(hook, _) => hook.0,
         }
     }
 
@@ -126,6 +141,27 @@ impl Event<'_> {
             Self::MetafieldCreated(name)
             | Self::MetafieldUpdated(name)
             | Self::MetafieldDeleted(name) => name.data(),
+            Self::DeliveryFailed(hook, exception) => {
+                let (code, message) = exception.told();
+                format!(
+                    r#"{{"type":"webhook","id":{},"error_code":{code},"message":"{message}"}}"#,
+                    hook.0
+                )
+            }
+        }
+    }
+}
+
+impl Exception {
+    /// The published code, in our words.
+    fn told(self) -> (u32, &'static str) {
+        match self {
+            Self::WillRetry => (90001, "The delivery failed and will be tried again."),
+            Self::GivenUp => (90002, "Every attempt failed; the webhook is inactive now."),
+            Self::Blocked => (
+                90003,
+                "Too few deliveries arrive at this domain; it is blocked for three minutes.",
+            ),
         }
     }
 }

@@ -26,6 +26,25 @@ pub async fn publish(
     Ok(())
 }
 
+/// Take back what waits to be told of what customers declared who are going: what it would have said to ask for is gone.
+/// Whoever is taking some of it out is waited for.
+pub async fn forget_consents(
+    tx: &mut WriteTx,
+    store: StoreId,
+    customers: &[CustomerId],
+) -> Result<()> {
+    tx.query(
+        "DELETE FROM outbox WHERE store_id = $1 AND event_id IN
+             (SELECT event_id FROM consent_declaration WHERE store_id = $1 AND customer_id IN ",
+    )
+    .bind(store)
+    .push_list(customers.iter().copied())
+    .push(")")
+    .execute()
+    .await?;
+    Ok(())
+}
+
 /// Take back what waits to be told of the metafields of customers that are going: it has their names, which an app may
 /// have made of anything. That the customers go is told, and says that their metafields do.
 pub async fn forget_metafields(
@@ -50,6 +69,16 @@ fn of_metafields<'t>(
     )
     .bind(store)
     .push_list(customers.iter().copied())
+}
+
+/// Begin a store's outbox: whoever takes events out of it holds this row.
+pub async fn open(tx: &mut WriteTx, store: StoreId, store_hash: &str) -> Result<()> {
+    tx.query("INSERT INTO delivery_turn (store_id, store_hash, swept_at) VALUES ($1, $2, 0)")
+        .bind(store)
+        .bind(store_hash)
+        .execute()
+        .await?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -12,9 +12,9 @@ use crate::{
     customers::{self, model::Customer},
 };
 
-/// The app of this store that has this client id, with the secret that it signs with.
+/// The app of this store that has this client id, with the secrets that it signs with.
 pub async fn app(app: &App, visitor: &Visitor, client_id: &str) -> Result<Option<KeyHolder>> {
-    accounts::key_holder(&app.db, &app.seal, visitor.store, client_id).await
+    accounts::key_holder(&app.db, &app.seal, visitor.store, client_id, app.clock.now()).await
 }
 
 /// Sign a customer in for an app, as its token says, once. The key of the session, which is kept nowhere. What the

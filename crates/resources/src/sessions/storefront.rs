@@ -75,7 +75,8 @@ async fn enter(
 ) -> Result<Response, Denied> {
     let issuer: Issuer = jwt::unproven(token).ok_or(Refusal::Unreadable)?;
     let holder = ops::app(app, visitor, &issuer.iss).await?.ok_or(Refusal::Unproven)?;
-    let proven: serde_json::Value = jwt::proven(token, &holder.secret).ok_or(Refusal::Unproven)?;
+    let mut proofs = holder.secrets.valid().map(|secret| jwt::proven(token, secret));
+    let proven: serde_json::Value = proofs.find_map(|it| it).ok_or(Refusal::Unproven)?;
     let claims: LoginClaims = serde_json::from_value(proven).map_err(|_| Refusal::Unreadable)?;
     let (said, now) = (Statement::from(claims), app.clock.now());
     let token =
@@ -138,7 +139,7 @@ async fn current(
         store_hash: visitor.store_hash(),
         operation: "current_customer",
     };
-    let token = jwt::sign(&claims, &holder.secret)?;
+    let token = jwt::sign(&claims, &holder.secrets.current)?;
     let mut response = Response::new(Body::from(token));
     let kind = HeaderValue::from_static("application/jwt");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

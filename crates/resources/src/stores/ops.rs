@@ -8,7 +8,7 @@ use super::rows;
 use crate::{
     channels::{self, model::Channel},
     counters::{self, rows::Counter},
-    ledger,
+    ledger, outbox,
 };
 
 /// Make a store. `Taken` when its hash is in use, also by a store that is being deleted.
@@ -25,6 +25,7 @@ pub async fn create(
         let store = stores::create(tx, &drafts).await?;
         counters::rows::open(tx, store.id).await?;
         ledger::rows::open(tx, store.id, &store.hash).await?;
+        outbox::rows::open(tx, store.id, &store.hash).await?;
         // Every store's first channel, which is counted as any other.
         counters::rows::take(tx, store.id, Counter::Channel, 1).await?;
         channels::rows::insert(tx, store.id, &Channel::new(ChannelId(1), now)).await?;

@@ -15,6 +15,67 @@ pub const HELD: &[Held] = &[
         delete_some: "DELETE FROM counter WHERE store_id = $1 AND name IN
             (SELECT name FROM counter WHERE store_id = $1 ORDER BY name LIMIT $2)",
     },
+    // Who delivers holds one of these two, so that nobody puts rows after them into the tables further down.
+    Held {
+        table: "delivery_turn",
+        delete_some: "DELETE FROM delivery_turn WHERE store_id = $1 AND store_id IN
+            (SELECT store_id FROM delivery_turn WHERE store_id = $1 LIMIT $2)",
+    },
+    Held {
+        table: "delivery_lane",
+        delete_some:
+            "DELETE FROM delivery_lane WHERE store_id = $1 AND (hook_id, subject) IN
+            (SELECT hook_id, subject FROM delivery_lane WHERE store_id = $1 ORDER BY hook_id, subject LIMIT $2)",
+    },
+    Held {
+        table: "listener",
+        delete_some: "DELETE FROM listener WHERE store_id = $1 AND listener_id IN
+            (SELECT listener_id FROM listener WHERE store_id = $1 ORDER BY listener_id LIMIT $2)",
+    },
+    Held {
+        table: "heard",
+        delete_some: "DELETE FROM heard WHERE store_id = $1 AND (listener_id, event_id, hook_id, attempt) IN
+            (SELECT listener_id, event_id, hook_id, attempt FROM heard WHERE store_id = $1
+             ORDER BY listener_id, event_id, hook_id, attempt LIMIT $2)",
+    },
+    Held {
+        table: "delivery",
+        delete_some: "DELETE FROM delivery WHERE store_id = $1 AND (hook_id, event_id) IN
+            (SELECT hook_id, event_id FROM delivery WHERE store_id = $1 ORDER BY hook_id, event_id LIMIT $2)",
+    },
+    Held {
+        table: "delivery_attempt",
+        delete_some: "DELETE FROM delivery_attempt WHERE store_id = $1 AND (hook_id, event_id, attempt) IN
+            (SELECT hook_id, event_id, attempt FROM delivery_attempt WHERE store_id = $1
+             ORDER BY hook_id, event_id, attempt LIMIT $2)",
+    },
+    Held {
+        table: "dead_letter",
+        delete_some: "DELETE FROM dead_letter WHERE store_id = $1 AND (hook_id, event_id) IN
+            (SELECT hook_id, event_id FROM dead_letter WHERE store_id = $1 ORDER BY hook_id, event_id LIMIT $2)",
+    },
+    Held {
+        table: "delivery_hour",
+        delete_some: "DELETE FROM delivery_hour WHERE store_id = $1 AND (hook_id, begun_at) IN
+            (SELECT hook_id, begun_at FROM delivery_hour WHERE store_id = $1
+             ORDER BY hook_id, begun_at LIMIT $2)",
+    },
+    Held {
+        table: "event",
+        delete_some: "DELETE FROM event WHERE store_id = $1 AND event_id IN
+            (SELECT event_id FROM event WHERE store_id = $1 ORDER BY event_id LIMIT $2)",
+    },
+    Held {
+        table: "delivery_domain",
+        delete_some: "DELETE FROM delivery_domain WHERE store_id = $1 AND domain IN
+            (SELECT domain FROM delivery_domain WHERE store_id = $1 ORDER BY domain LIMIT $2)",
+    },
+    Held {
+        table: "delivery_tally",
+        delete_some: "DELETE FROM delivery_tally WHERE store_id = $1 AND (domain, begun_at) IN
+            (SELECT domain, begun_at FROM delivery_tally WHERE store_id = $1
+             ORDER BY domain, begun_at LIMIT $2)",
+    },
     Held {
         table: "ledger",
         delete_some: "DELETE FROM ledger WHERE store_id = $1 AND store_id IN
@@ -163,6 +224,16 @@ pub const HELD: &[Held] = &[
         delete_some: "DELETE FROM membership WHERE store_id = $1 AND (segment_number, profile_number) IN
             (SELECT segment_number, profile_number FROM membership WHERE store_id = $1
              ORDER BY segment_number, profile_number LIMIT $2)",
+    },
+    Held {
+        table: "hook",
+        delete_some: "DELETE FROM hook WHERE store_id = $1 AND hook_id IN
+            (SELECT hook_id FROM hook WHERE store_id = $1 ORDER BY hook_id LIMIT $2)",
+    },
+    Held {
+        table: "hook_notification",
+        delete_some: "DELETE FROM hook_notification WHERE store_id = $1 AND account_id IN
+            (SELECT account_id FROM hook_notification WHERE store_id = $1 ORDER BY account_id LIMIT $2)",
     },
     Held {
         table: "outbox",

@@ -78,4 +78,16 @@ impl Fields {
         }
         read
     }
+
+    /// A member for which `null` means something: `Some(None)`.
+    pub fn nullable<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&Value) -> Read<T>,
+    ) -> Option<Option<T>> {
+        match self.members.get(name)? {
+            Value::Null => Some(None),
+            _ => self.optional(name, read).map(Some),
+        }
+    }
 }

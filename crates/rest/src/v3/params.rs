@@ -170,18 +170,29 @@ impl Params {
         Ok(Window { page, limit, before: None, after: None })
     }
 
+    /// The same for lists that are only walked onwards: `page` and `before` are left over, and so refused.
+    pub fn onwards(&mut self) -> Result<Window, Failure> {
+        let limit = self.limit()?;
+        Ok(Window { page: 1, limit, before: None, after: self.query.one("after") })
+    }
+
     fn page_and_limit(&mut self) -> Result<(i64, i64), Failure> {
-        let mut number = |name: &str, default: i64| {
-            let Some(text) = self.query.one(name) else { return Ok(default) };
-            let number = positive(text.trim());
-            let not = || {
-                refuse(format!(
-                    "Query parameter \"{name}\" value may contain only positive integers. For input string: \"{text}\"."
-                ))
-            };
-            number.ok_or_else(not)
+        Ok((self.positive("page", 1)?, self.limit()?))
+    }
+
+    fn limit(&mut self) -> Result<i64, Failure> {
+        Ok(self.positive("limit", 50)?.min(250))
+    }
+
+    fn positive(&mut self, name: &str, default: i64) -> Result<i64, Failure> {
+        let Some(text) = self.query.one(name) else { return Ok(default) };
+        let number = positive(text.trim());
+        let not = || {
+            refuse(format!(
+                "Query parameter \"{name}\" value may contain only positive integers. For input string: \"{text}\"."
+            ))
         };
-        Ok((number("page", 1)?, number("limit", 50)?.min(250)))
+        number.ok_or_else(not)
     }
 
     /// Refuse whatever nobody took; else give the query as it was sent, for links to repeat.

@@ -15,6 +15,7 @@ use crate::{
     races::{race, won},
     robust::sound,
     shows,
+    webhooks::while_delivering,
 };
 
 const ERASURE: &str = "/stores/acme/custodia/customers/1/erasure";
@@ -332,61 +333,17 @@ on_each_engine! {
         assert_eq!(service.dump().await, before);
     }
 
-    /// Who waits in a circle would be refused.
     async fn an_erasure_and_whatever_else_is_asked_of_the_customer_at_once_leave_nothing_behind(service: Service) {
+        erase_amid_everything(&without_mercy(service).await).await;
+    }
+
+    async fn nor_do_they_while_webhooks_are_delivered(service: Service) {
         let service = without_mercy(service).await;
-        let store = acme(&service).await;
-        let mut leaves = 0;
-        for round in 1..=12 {
-            let email = format!("zuzana.u.{round}@person.example");
-            let made = service.made(json!([{"email": email, "first_name": "Zuzunmistakable", "last_name": "B"}])).await;
-            let path = format!("/v3/customers/{}", made[0]);
-            let subscriber = json!({"email": email, "first_name": "Zuzunmistakable"});
-            let has_subscribed = round % 2 == 0;
-            if has_subscribed {
-                service.post("modify", SUBSCRIBERS, subscriber.clone()).await;
-            }
-            let address = json!([{"customer_id": made[0], "first_name": "Zuzunmistakable", "last_name": "B",
-                "address1": "Weg 1", "city": "Ulm", "state_or_province": "", "postal_code": "89073", "country_code": "DE"}]);
-            let consent = json!({"allow": [], "deny": ["targeting"]});
-            let erasure = format!("/stores/acme/custodia/customers/{}/erasure", made[0]);
-            let mut requests = vec![
-                ("PUT", format!("{path}/consent"), consent.clone()),
-                ("POST", "/v3/customers/addresses".to_owned(), address),
-                ("POST", SUBSCRIBERS.to_owned(), subscriber.clone()),
-                ("POST", erasure.clone(), Value::Null),
-                ("POST", erasure, Value::Null),
-                ("PUT", format!("{path}/consent"), consent),
-                ("POST", "/v3/customers/metafields".to_owned(),
-                    json!([{"resource_id": made[0], "namespace": "Zuzunmistakable", "key": "k", "value": "v", "permission_set": "write"}])),
-                ("PUT", "/v3/customers".to_owned(), json!([{"id": made[0], "notes": "Zuzunmistakable"}])),
-                ("POST", "/v3/wishlists".to_owned(), json!({"customer_id": made[0], "name": "Zuzunmistakable", "items": []})),
-            ];
-            let turn = round % requests.len();
-            requests.rotate_left(turn);
-            let count = requests.len();
-            let mut answers = race(&service, requests).await;
-            answers.rotate_right(turn);
-            let erased = [&answers[3], &answers[4]].map(|answer| answer.status);
-            assert!(matches!(erased, [204, 404] | [404, 204]), "{erased:?}");
-            assert_eq!(answers.len(), count);
-            leaves += won(&answers[..1]) + won(&answers[5..6]);
-            sequencer::sequence(service.app(), store).await.unwrap();
-            // Who subscribes once more afterwards is a subscriber.
-            let again = won(&answers[2..3]) == 1 && service.number("SELECT COUNT(*) FROM subscriber").await == 1;
-            if again {
-                let filter = format!("{SUBSCRIBERS}?email={email}");
-                assert_eq!(service.delete("modify", &filter).await.status, 204);
-            }
-            let dump = service.dump().await;
-            assert_eq!(found(&dump), [""; 0], "round {round}");
-            assert_eq!(dump.matches(&email).count(), 0, "round {round}");
+        Box::pin(while_delivering(&service, erase_amid_everything(&service))).await;
+        for table in ["outbox", "event"] {
+            let told = format!("SELECT COUNT(*) FROM {table} WHERE scope = 'custodia/customer/consent/updated'");
+            assert_eq!(service.number(&told).await, 0, "{table}");
         }
-        let db = &service.app().db;
-        let keys = signing::public(db).await.unwrap();
-        let verified = walk::verify(db, store, &keys, Vec::new()).await.unwrap();
-        assert_eq!((verified.leaves, verified.declarations, verified.damages), (leaves as u64, 0, Vec::new()));
-        sound_counters(&service).await;
     }
 
     async fn erasures_at_once_are_each_done_once(service: Service) {
@@ -410,6 +367,79 @@ on_each_engine! {
         assert_eq!(sequencer::sequence(service.app(), acme(&service).await).await.unwrap().size, 10);
         sound_counters(&service).await;
     }
+}
+
+/// Erase customers while everything else is asked of them. Who waits in a circle would be refused.
+async fn erase_amid_everything(service: &Service) {
+    let store = acme(service).await;
+    let mut leaves = 0;
+    for round in 1..=12 {
+        let email = format!("zuzana.u.{round}@person.example");
+        let made = service
+            .made(json!([{"email": email, "first_name": "Zuzunmistakable", "last_name": "B"}]))
+            .await;
+        let path = format!("/v3/customers/{}", made[0]);
+        let subscriber = json!({"email": email, "first_name": "Zuzunmistakable"});
+        let has_subscribed = round % 2 == 0;
+        if has_subscribed {
+            service.post("modify", SUBSCRIBERS, subscriber.clone()).await;
+        }
+        let address = json!([{"customer_id": made[0], "first_name": "Zuzunmistakable", "last_name": "B",
+            "address1": "Weg 1", "city": "Ulm", "state_or_province": "", "postal_code": "89073", "country_code": "DE"}]);
+        let consent = json!({"allow": [], "deny": ["targeting"]});
+        let erasure = format!("/stores/acme/custodia/customers/{}/erasure", made[0]);
+        let mut requests = vec![
+            ("PUT", format!("{path}/consent"), consent.clone()),
+            ("POST", "/v3/customers/addresses".to_owned(), address),
+            ("POST", SUBSCRIBERS.to_owned(), subscriber.clone()),
+            ("POST", erasure.clone(), Value::Null),
+            ("POST", erasure, Value::Null),
+            ("PUT", format!("{path}/consent"), consent),
+            (
+                "POST",
+                "/v3/customers/metafields".to_owned(),
+                json!([{"resource_id": made[0], "namespace": "Zuzunmistakable", "key": "k", "value": "v", "permission_set": "write"}]),
+            ),
+            (
+                "PUT",
+                "/v3/customers".to_owned(),
+                json!([{"id": made[0], "notes": "Zuzunmistakable"}]),
+            ),
+            (
+                "POST",
+                "/v3/wishlists".to_owned(),
+                json!({"customer_id": made[0], "name": "Zuzunmistakable", "items": []}),
+            ),
+        ];
+        let turn = round % requests.len();
+        requests.rotate_left(turn);
+        let count = requests.len();
+        let mut answers = race(service, requests).await;
+        answers.rotate_right(turn);
+        let erased = [&answers[3], &answers[4]].map(|answer| answer.status);
+        assert!(matches!(erased, [204, 404] | [404, 204]), "{erased:?}");
+        assert_eq!(answers.len(), count);
+        leaves += won(&answers[..1]) + won(&answers[5..6]);
+        sequencer::sequence(service.app(), store).await.unwrap();
+        // Who subscribes once more afterwards is a subscriber.
+        let again = won(&answers[2..3]) == 1
+            && service.number("SELECT COUNT(*) FROM subscriber").await == 1;
+        if again {
+            let filter = format!("{SUBSCRIBERS}?email={email}");
+            assert_eq!(service.delete("modify", &filter).await.status, 204);
+        }
+        let dump = service.dump().await;
+        assert_eq!(found(&dump), [""; 0], "round {round}");
+        assert_eq!(dump.matches(&email).count(), 0, "round {round}");
+    }
+    let db = &service.app().db;
+    let keys = signing::public(db).await.unwrap();
+    let verified = walk::verify(db, store, &keys, Vec::new()).await.unwrap();
+    assert_eq!(
+        (verified.leaves, verified.declarations, verified.damages),
+        (leaves as u64, 0, Vec::new())
+    );
+    sound_counters(service).await;
 }
 
 /// What is counted is there.

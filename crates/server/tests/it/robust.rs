@@ -3,6 +3,8 @@
 use kernel::{Chance as _, SeededChance};
 use testkit::{Service, on_each_engine};
 
+use crate::webhooks::while_delivering;
+
 struct Monkey(SeededChance);
 
 impl Monkey {
@@ -419,75 +421,85 @@ const OPERATIONS: [(&str, &str); 54] = [
 
 on_each_engine! {
     async fn no_request_whatever_makes_the_server_fail(service: Service) {
-        service.crowd(6).await;
-        let monkey = Monkey(SeededChance::new(20_240_601));
-        let mut seen = std::collections::BTreeMap::new();
-        for _ in 0..4_000 {
-            let (method, path) = monkey.operation();
-            let query = if monkey.chance(50) { String::new() } else { monkey.query() };
-            let mut ask = service.ask(method, &format!("{path}{query}"));
-            let token = if monkey.chance(85) {
-                "modify"
-            } else {
-                monkey.one(&["read", "", "nobody", "other", "scopeless"])
-            };
-            ask = ask.token(token);
-            if monkey.chance(6) {
-                ask = ask.header(
-                    "Accept",
-                    monkey.one(&[
-                        "text/html",
-                        "*/*",
-                        ";;;",
-                        ",",
-                        "application/*;q=x",
-                        "application/xml, application/json",
-                    ]),
-                );
-            }
-            if monkey.chance(30) {
-                ask = ask.header(
-                    "Content-Type",
-                    monkey.one(&[
-                        "application/json",
-                        "text/plain",
-                        "undefined",
-                        ";",
-                        "application/json;charset=x",
-                        "a/b+json",
-                        "+json",
-                    ]),
-                );
-            }
-            if matches!(method, "POST" | "PUT") || monkey.chance(5) {
-                ask = ask.text(monkey.body(&path));
-            }
-            let answer = ask.send().await;
-            assert!(answer.status < 500, "{answer}");
-            if answer.method == "DELETE" && answer.status == 204 && monkey.chance(60) {
-                service.post("modify", "/v3/customers", monkey.people()).await;
-            }
-            // What speaks JSON speaks it well, and says nothing of the machine.
-            if answer.status != 204
-                && method != "HEAD"
-                && answer.header("content-type") == "application/json"
-            {
-                assert!(!answer.json().is_null(), "{answer}");
-            }
-            let text = answer.text();
-            for word in ["panicked", "SELECT ", "sqlite", "postgres", ".rs:"] {
-                assert!(!text.contains(word), "{answer}");
-            }
-            *seen.entry(answer.status).or_insert(0) += 1;
-        }
-        for status in [200, 201, 204, 400, 401, 403, 404, 406, 415, 422] {
-            assert!(
-                seen.get(&status).is_some_and(|times| *times >= 5),
-                "{status} is hardly met: {seen:?}"
-            );
-        }
+        misuse(&service).await;
+    }
+
+    async fn no_request_whatever_makes_it_fail_while_webhooks_are_delivered(service: Service) {
+        Box::pin(while_delivering(&service, misuse(&service))).await;
         sound(&service).await;
     }
+}
+
+/// Four thousand requests, none of which may fail because of the server.
+async fn misuse(service: &Service) {
+    service.crowd(6).await;
+    let monkey = Monkey(SeededChance::new(20_240_601));
+    let mut seen = std::collections::BTreeMap::new();
+    for _ in 0..4_000 {
+        let (method, path) = monkey.operation();
+        let query = if monkey.chance(50) { String::new() } else { monkey.query() };
+        let mut ask = service.ask(method, &format!("{path}{query}"));
+        let token = if monkey.chance(85) {
+            "modify"
+        } else {
+            monkey.one(&["read", "", "nobody", "other", "scopeless"])
+        };
+        ask = ask.token(token);
+        if monkey.chance(6) {
+            ask = ask.header(
+                "Accept",
+                monkey.one(&[
+                    "text/html",
+                    "*/*",
+                    ";;;",
+                    ",",
+                    "application/*;q=x",
+                    "application/xml, application/json",
+                ]),
+            );
+        }
+        if monkey.chance(30) {
+            ask = ask.header(
+                "Content-Type",
+                monkey.one(&[
+                    "application/json",
+                    "text/plain",
+                    "undefined",
+                    ";",
+                    "application/json;charset=x",
+                    "a/b+json",
+                    "+json",
+                ]),
+            );
+        }
+        if matches!(method, "POST" | "PUT") || monkey.chance(5) {
+            ask = ask.text(monkey.body(&path));
+        }
+        let answer = ask.send().await;
+        assert!(answer.status < 500, "{answer}");
+        if answer.method == "DELETE" && answer.status == 204 && monkey.chance(60) {
+            service.post("modify", "/v3/customers", monkey.people()).await;
+        }
+        // What speaks JSON speaks it well, and says nothing of the machine.
+        if answer.status != 204
+            && method != "HEAD"
+            && answer.header("content-type") == "application/json"
+        {
+            assert!(!answer.json().is_null(), "{answer}");
+        }
+        let text = answer.text();
+        for word in ["panicked", "SELECT ", "sqlite", "postgres", ".rs:"] {
+            assert!(!text.contains(word), "{answer}");
+        }
+        *seen.entry(answer.status).or_insert(0) += 1;
+    }
+    for status in [200, 201, 204, 400, 401, 403, 404, 406, 415, 422] {
+        assert!(
+            seen.get(&status).is_some_and(|times| *times >= 5),
+            "{status} is hardly met: {seen:?}"
+        );
+    }
+    sound(service).await;
 }
 
 /// What must hold however the rows came to be.
@@ -505,10 +517,12 @@ pub(crate) async fn sound(service: &Service) {
         ON c.store_id = a.store_id AND c.customer_id = a.customer_id WHERE c.customer_id IS NULL";
     assert_eq!(number(orphans).await, 0, "an address has its customer");
     let events = async |what: &str| {
-        number(&format!(
-            "SELECT COUNT(*) FROM outbox WHERE {acme} AND scope = 'store/customer/{what}'"
-        ))
-        .await
+        // Those whom somebody wanted to be told of are events by now, if there was a worker.
+        let of = |table| {
+            format!("SELECT scope FROM {table} WHERE {acme} AND scope = 'store/customer/{what}'")
+        };
+        let both = format!("{} UNION ALL {}", of("outbox"), of("event"));
+        number(&format!("SELECT COUNT(*) FROM ({both}) AS told")).await
     };
     let lines = async |what: &str| {
         number(&format!("SELECT COUNT(*) FROM audit WHERE {acme} AND action = '{what}'")).await

@@ -5,7 +5,7 @@ use rest::Settings;
 use serde_json::{Value, json};
 use testkit::{Answer, Service, at_once, on_each_engine};
 
-use crate::{form_fields::FIELDS, robust::sound, shows};
+use crate::{form_fields::FIELDS, robust::sound, shows, webhooks::while_delivering};
 
 const PATH: &str = "/api/storefront/customers";
 const HOST: &str = "acme.example";
@@ -280,29 +280,14 @@ on_each_engine! {
 
     async fn nobody_waits_in_a_circle_for_who_signs_up(service: Service) {
         opened(&service).await;
-        let fields = json!([{"name": "size", "type": "text"}]);
-        assert_eq!(service.put("modify", FIELDS, fields).await.status, 200);
-        service.crowd(5).await;
         let strict = service.unforgiving().await;
-        let asked = (0..20).map(|n| {
-            let strict = strict.clone();
-            async move {
-                let ask = match n % 4 {
-                    0 | 1 => {
-                        let body = form(json!({"email": format!("n{n}@example.com"), "acceptsMarketingEmails": true,
-                            "customFields": [{"fieldId": "1", "fieldValue": "M"}]}));
-                        strict.ask("POST", PATH).header("Host", HOST).from(&format!("192.0.2.{n}")).json(body)
-                    }
-                    2 => strict.ask("DELETE", &format!("/v3/customers?id:in={}", n / 4 + 1)).token("modify"),
-                    _ => strict.ask("POST", "/v3/customers/subscribers").token("modify")
-                        .json(json!({"email": format!("s{n}@example.com")})),
-                };
-                ask.send().await.status
-            }
-        });
-        for status in at_once(asked).await {
-            assert!(matches!(status, 200 | 204), "{status}");
-        }
+        sign_up_amid_others(&service, &strict).await;
+    }
+
+    async fn nor_for_who_delivers_webhooks_of_it(service: Service) {
+        opened(&service).await;
+        let strict = service.unforgiving().await;
+        Box::pin(while_delivering(&strict, sign_up_amid_others(&service, &strict))).await;
         sound(&service).await;
     }
 
@@ -376,4 +361,41 @@ on_each_engine! {
         assert_eq!(current(&service, HOST, &cookie(&theirs)).await, Value::Null);
         assert_eq!(post(&service, form(json!({}))).await.status, 204);
     }
+}
+
+/// Shoppers, while customers and subscribers come and go.
+async fn sign_up_amid_others(service: &Service, strict: &Service) {
+    let fields = json!([{"name": "size", "type": "text"}]);
+    assert_eq!(service.put("modify", FIELDS, fields).await.status, 200);
+    service.crowd(5).await;
+    let asked = (0..20).map(|n| {
+        let strict = strict.clone();
+        async move {
+            let ask = match n % 4 {
+                0 | 1 => {
+                    let body = form(
+                        json!({"email": format!("n{n}@example.com"), "acceptsMarketingEmails": true,
+                        "customFields": [{"fieldId": "1", "fieldValue": "M"}]}),
+                    );
+                    strict
+                        .ask("POST", PATH)
+                        .header("Host", HOST)
+                        .from(&format!("192.0.2.{n}"))
+                        .json(body)
+                }
+                2 => strict
+                    .ask("DELETE", &format!("/v3/customers?id:in={}", n / 4 + 1))
+                    .token("modify"),
+                _ => strict
+                    .ask("POST", "/v3/customers/subscribers")
+                    .token("modify")
+                    .json(json!({"email": format!("s{n}@example.com")})),
+            };
+            ask.send().await.status
+        }
+    });
+    for status in at_once(asked).await {
+        assert!(matches!(status, 200 | 204), "{status}");
+    }
+    sound(service).await;
 }

@@ -15,8 +15,8 @@ pub(crate) const HOST: &str = "acme.example";
 
 /// An app of acme: its client id and its secret.
 pub(crate) struct App {
-    client_id: String,
-    secret: String,
+    pub(crate) client_id: String,
+    pub(crate) secret: String,
 }
 
 impl App {
@@ -47,11 +47,11 @@ pub(crate) async fn opened(service: &Service) -> App {
     App::of(service, "acme", "app").await
 }
 
-async fn login(service: &Service, token: &str) -> Answer {
+pub(crate) async fn login(service: &Service, token: &str) -> Answer {
     service.ask("GET", &format!("/login/token/{token}")).header("Host", HOST).send().await
 }
 
-async fn current(service: &Service, app: &App, cookie: &str) -> Answer {
+pub(crate) async fn current(service: &Service, app: &App, cookie: &str) -> Answer {
     current_at(service, HOST, app, cookie).await
 }
 
@@ -61,13 +61,13 @@ async fn current_at(service: &Service, host: &str, app: &App, cookie: &str) -> A
 }
 
 /// What the browser sends back of the cookie that it was given.
-fn cookie(answer: &Answer) -> String {
+pub(crate) fn cookie(answer: &Answer) -> String {
     assert_eq!(answer.status, 302, "{answer}");
     answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned()
 }
 
 #[track_caller]
-fn refused(answer: &Answer, words: &str) {
+pub(crate) fn refused(answer: &Answer, words: &str) {
     assert_eq!(
         (answer.status, answer.header("content-type")),
         (403, "text/html; charset=utf-8"),
