@@ -26,6 +26,7 @@ use hyper::{
     header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT},
 };
 use hyper_util::rt::TokioIo;
+use resources::hooks::model::is_own_header;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
@@ -348,8 +349,7 @@ fn request(letter: &Letter, place: &Place) -> Result<Request<Full<Bytes>>, Fault
         else {
             continue;
         };
-        let is_ours = request.headers().contains_key(&name) || CONNECTIONS.contains(&name.as_str());
-        if !is_ours {
+        if !is_own_header(name.as_str()) {
             request.headers_mut().insert(name, value);
         }
     }
@@ -436,19 +436,6 @@ const LOOKING: usize = 256;
 
 /// Who sends.
 const AGENT: &str = concat!("custodia/", env!("CARGO_PKG_VERSION"));
-
-/// Headers that say how a connection is used; only who makes it knows.
-const CONNECTIONS: [&str; 9] = [
-    "connection",
-    "content-length",
-    "expect",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// How long an attempt takes at most.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -463,9 +463,7 @@ impl Headers {
                 return Err((None, "must have names of letters, digits and -"));
             }
             let told = || Some(name.clone());
-            if OWN_HEADERS.contains(&known.as_str())
-                || OWN_BEGINNINGS.iter().any(|beginning| known.starts_with(beginning))
-            {
+            if is_own_header(&known) {
                 return Err((told(), "is set by this server"));
             }
             if seen.contains(&known) {
@@ -592,6 +590,12 @@ const MOST_HEADERS: usize = 50;
 const LARGEST_HEADERS: usize = 4_096;
 
 const LONGEST_URL: usize = 2_048;
+
+/// Whether a header, by its name in lower case, is the server's to set: no webhook has it.
+#[must_use]
+pub fn is_own_header(name: &str) -> bool {
+    OWN_HEADERS.contains(&name) || OWN_BEGINNINGS.iter().any(|it| name.starts_with(it))
+}
 
 /// Headers that are what the connection and the body make them.
 const OWN_HEADERS: [&str; 13] = [
