@@ -68,6 +68,14 @@ impl Service {
         self.with(Settings::default()).await
     }
 
+    /// The same, and it draws numbers of its own, as other processes do: the seed is above 3.
+    pub async fn beside_drawing(&self, seed: u64) -> Self {
+        let Inside { clock, address, key_file, .. } = &*self.0;
+        let db = Db::connect(address).await.expect("the database opens");
+        let settings = Settings::default();
+        Self::open(db, Arc::clone(clock), address, key_file.clone(), settings, seed).await
+    }
+
     /// The same, as its operator chose.
     pub async fn with(&self, settings: Settings) -> Self {
         let Inside { clock, address, key_file, .. } = &*self.0;

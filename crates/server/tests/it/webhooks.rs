@@ -383,8 +383,8 @@ on_each_engine! {
         }
         service.crowd(120).await;
         let mut workers = vec![service.worker(), service.worker()];
-        for _ in 0..3 {
-            workers.push(service.beside().await.worker());
+        for seed in 11..14 {
+            workers.push(service.beside_drawing(seed).await.worker());
         }
         let attempts = at_once(workers.into_iter().map(|worker| async move { worker.pass().await.expect("delivered") })).await;
         println!("{attempts:?}");
@@ -404,7 +404,7 @@ on_each_engine! {
             subscribe(&service, who, "store/customer/*", &format!("{}/{who}", receiver.url())).await;
         }
         service.crowd(20).await;
-        for count in [2, 4] {
+        for count in [2_u64, 4] {
             for round in 0..4 {
                 let all: Vec<Value> =
                     (1..=20).map(|id| json!({"id": id, "first_name": format!("Name{count}{round}")})).collect();
@@ -413,8 +413,9 @@ on_each_engine! {
                 }
             }
             let mut workers = vec![service.worker()];
-            while workers.len() < count {
-                workers.push(service.beside().await.worker());
+            for other in 1..count {
+                // Or an event of one would have the name of another's.
+                workers.push(service.beside_drawing(10 * count + other).await.worker());
             }
             at_once(workers.into_iter().map(|worker| async move { worker.pass().await.expect("delivered") })).await;
             service.deliver().await;
