@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     data::{STATIC_ID, STORE},
+    disk::Disk,
     postgres::Postgres,
     process::Cpu,
     seed,
@@ -54,7 +55,7 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Reading,
-    /// On a disk whose syncs are slow.
+    /// On a disk whose syncs can be made slow.
     Writing,
 }
 
@@ -65,31 +66,17 @@ pub(crate) struct Arena {
     pub(crate) dir: PathBuf,
     /// The binary to be measured.
     pub(crate) custodia: PathBuf,
-    /// The library that makes syncs slow, and how slow.
-    pub(crate) shim: Option<PathBuf>,
-    pub(crate) sync_us: u32,
+    /// What those who write stand on.
+    pub(crate) disk: Disk,
     pub(crate) postgres: Option<(Postgres, Option<u32>)>,
     sqlite_token: String,
     postgres_token: String,
 }
 
 impl Arena {
-    pub(crate) fn new(
-        dir: PathBuf,
-        custodia: PathBuf,
-        shim: Option<PathBuf>,
-        sync_us: u32,
-    ) -> Self {
+    pub(crate) fn new(dir: PathBuf, custodia: PathBuf, disk: Disk) -> Self {
         let token = || "0123456789abcdefghijklmnopqrstu".to_owned();
-        Self {
-            dir,
-            custodia,
-            shim,
-            sync_us,
-            postgres: None,
-            sqlite_token: token(),
-            postgres_token: token(),
-        }
+        Self { dir, custodia, disk, postgres: None, sqlite_token: token(), postgres_token: token() }
     }
 
     /// Make and fill the `SQLite` databases: one to read, and one for each who writes.
@@ -99,15 +86,9 @@ impl Arena {
         fs::create_dir_all(&read).map_err(|e| format!("{}: {e}", read.display()))?;
         let file = read.join(FILE);
         let address = format!("sqlite:{}", file.display());
-        if kinds.contains(&Kind::Sqlite) {
-            self.sqlite_token = self.open_store(&address)?;
-        } else {
-            seed::schema(&file)?;
-        }
+        self.sqlite_token = self.open_store(&address)?;
         seed::sqlite(&file, customers)?;
-        if kinds.contains(&Kind::Sqlite) {
-            self.settle(&format!("{address}?synchronous=off"))?;
-        }
+        self.settle(&format!("{address}?synchronous=off"))?;
         for kind in kinds.iter().filter(|kind| matches!(kind, Kind::Control | Kind::Sqlite)) {
             copy(&read, &self.dir.join(format!("write-{kind:?}")))?;
         }
@@ -170,8 +151,8 @@ impl Arena {
         let output = File::create(&log).map_err(|e| e.to_string())?;
         let errors = output.try_clone().map_err(|e| e.to_string())?;
         let mut command = self.command(kind, purpose, port)?;
-        if let (Purpose::Writing, Some(shim)) = (purpose, &self.shim) {
-            command.env("LD_PRELOAD", shim).env("SLOWSYNC_US", self.sync_us.to_string());
+        if purpose == Purpose::Writing {
+            self.disk.put_under(&mut command)?;
         }
         let started = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();

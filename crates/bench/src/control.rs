@@ -1,4 +1,4 @@
-//! The control: what a careful hand would write for just these three operations, with the same statements
+//! The control: what a careful hand would write for just these operations, with the same statements
 //! on the same database file, and nothing around them: no tokens, no limits, no headers, no log.
 
 use std::{cell::OnceCell, path::PathBuf, sync::Arc};
@@ -20,15 +20,8 @@ use crate::{
     group::{Declaration, Group},
     serve::{self, Options},
     slashes,
+    statements::{CONSENT, CUSTOMER},
 };
-
-const CONSENT: &str = "SELECT c.date_created, d.allow, d.deny, d.declared_at FROM customer c \
-     LEFT JOIN consent_declaration d ON d.store_id = c.store_id AND d.customer_id = c.customer_id \
-     AND d.sequence = c.declarations WHERE c.store_id = ?1 AND c.customer_id = ?2";
-
-const CUSTOMER: &str = "SELECT customer_id, company, first_name, last_name, email, phone, date_created, \
-     date_modified, store_credit, registration_ip_address, customer_group_id, notes, tax_exempt_category, \
-     force_password_reset, accepts_review_emails FROM customer WHERE store_id = ?1 AND customer_id = ?2";
 
 struct Control {
     database: PathBuf,
@@ -71,21 +64,21 @@ async fn v2_customer(State(control): State<Arc<Control>>, Path((_, id)): Path<Pl
         let text = |at| Ok::<_, rusqlite::Error>(row.get_ref(at)?.as_str()?);
         let body = Customer {
             id: row.get(0)?,
-            company: text(1)?,
+            company: text(4)?,
             first_name: text(2)?,
             last_name: text(3)?,
-            email: text(4)?,
+            email: text(1)?,
             phone: text(5)?,
             form_fields: None,
-            date_created: Timestamp(row.get(6)?).to_rfc2822(),
-            date_modified: Timestamp(row.get(7)?).to_rfc2822(),
-            store_credit: Money(row.get(8)?).to_four_decimals(),
+            date_created: Timestamp(row.get(15)?).to_rfc2822(),
+            date_modified: Timestamp(row.get(16)?).to_rfc2822(),
+            store_credit: Money(row.get(11)?).to_four_decimals(),
             registration_ip_address: text(9)?,
-            customer_group_id: row.get(10)?,
-            notes: text(11)?,
-            tax_exempt_category: text(12)?,
-            reset_pass_on_login: row.get(13)?,
-            accepts_marketing: row.get(14)?,
+            customer_group_id: row.get(8)?,
+            notes: text(6)?,
+            tax_exempt_category: text(7)?,
+            reset_pass_on_login: row.get(14)?,
+            accepts_marketing: row.get(10)?,
             addresses: Addresses {
                 url: format!("https://api.bigcommerce.com/stores/{STORE}/v2{resource}"),
                 resource,

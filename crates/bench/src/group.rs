@@ -9,6 +9,8 @@ use rusqlite::{
 };
 use tokio::sync::oneshot;
 
+use crate::statements::{AUDIT, DECLARATION, EVENT, NEXT_DECLARATION, event_data};
+
 /// What a customer declares.
 #[derive(Clone)]
 pub(crate) struct Declaration {
@@ -37,12 +39,12 @@ impl Group {
         connection.set_db_config(stable, true).map_err(|e| e.to_string())?;
         connection.set_transaction_behavior(TransactionBehavior::Immediate);
         let (sender, queue) = mpsc::channel::<Waiting>();
-        let mut next_audit = SystemClock.now().0 << 8;
+        let mut number = SystemClock.now().0 << 8;
         let write = move || {
             while let Ok(first) = queue.recv() {
                 let mut group = vec![first];
                 group.extend(queue.try_iter().take(MOST - 1));
-                let outcome = commit(&mut connection, store_id, &group, &mut next_audit);
+                let outcome = commit(&mut connection, store_id, &group, &mut number);
                 let mut moments = outcome.map(Vec::into_iter);
                 for (_, waiting) in group {
                     let one = moments
@@ -69,13 +71,13 @@ fn commit(
     connection: &mut Connection,
     store_id: i64,
     group: &[Waiting],
-    next_audit: &mut i64,
+    number: &mut i64,
 ) -> Result<Vec<Option<Timestamp>>, String> {
     let write = || {
         let transaction = connection.transaction()?;
         let moments = group.iter().map(|(declaration, _)| {
-            *next_audit += 1;
-            append(&transaction, store_id, declaration, *next_audit)
+            *number += 1;
+            append(&transaction, store_id, declaration, *number)
         });
         let moments = moments.collect::<rusqlite::Result<Vec<_>>>()?;
         transaction.commit()?;
@@ -89,31 +91,40 @@ fn append(
     transaction: &Transaction,
     store_id: i64,
     declaration: &Declaration,
-    audit_id: i64,
+    number: i64,
 ) -> rusqlite::Result<Option<Timestamp>> {
-    let now = SystemClock.now();
+    let (now, id) = (SystemClock.now(), declaration.id);
     let given: Option<(i64, i64)> = transaction
-        .prepare_cached(
-            "UPDATE customer SET declarations = declarations + 1, \
-             declared_at = CASE WHEN declared_at > ?3 THEN declared_at ELSE ?3 END \
-             WHERE store_id = ?1 AND customer_id = ?2 RETURNING declarations, declared_at",
-        )?
-        .query_row((store_id, declaration.id, now.0), |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached(NEXT_DECLARATION)?
+        .query_row((store_id, id, now.0), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((sequence, declared_at)) = given else { return Ok(None) };
-    transaction
-        .prepare_cached(
-            "INSERT INTO consent_declaration (store_id, customer_id, sequence, allow, deny, declared_at, \
-             source, declared_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'management_api', 1)",
-        )?
-        .execute(params![store_id, declaration.id, sequence, declaration.allow, declaration.deny, declared_at])?;
+    let Declaration { allow, deny, .. } = declaration;
+    transaction.prepare_cached(DECLARATION)?.execute(params![
+        store_id,
+        id,
+        sequence,
+        allow,
+        deny,
+        declared_at,
+        "management_api",
+        1,
+        0,
+        "",
+        "",
+        "",
+        false,
+        number,
+        number,
+    ])?;
+    let (scope, data) = ("custodia/customer/consent/updated", event_data(id));
+    let event = params![store_id, number, scope, id, data, now.0];
+    transaction.prepare_cached(EVENT)?.execute(event)?;
     let mut request = [0; 16];
     SystemChance.fill(&mut request);
-    transaction
-        .prepare_cached(
-            "INSERT INTO audit (store_id, audit_id, account_id, request_id, action, subject, fields, at) \
-             VALUES (?1, ?2, 1, ?3, 'declare_consent', ?4, 'allow deny', ?5)",
-        )?
-        .execute(params![store_id, audit_id, kernel::hex(&request), declaration.id, now.0])?;
+    let request = kernel::hex(&request);
+    let (action, fields) = ("consent.declared", "");
+    let line = params![store_id, number, 1, request, action, id, fields, now.0];
+    transaction.prepare_cached(AUDIT)?.execute(line)?;
     Ok(Some(Timestamp(declared_at)))
 }

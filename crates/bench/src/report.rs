@@ -38,7 +38,7 @@ pub(crate) fn document(
         }
     }
     line(&mut text, SHARES);
-    for work in &work::ALL {
+    for work in work::ALL {
         if kinds.iter().any(|&kind| results.has(work, kind)) {
             table(&mut text, work, results, measure, options, kinds);
         }
@@ -66,10 +66,10 @@ fn table(
 ) {
     let connections = if work.alone { 1 } else { options.connections };
     let of = thousands(work.customers(measure.customers));
-    let sync = if work.writes() {
-        format!(", {} us a sync injected", options.sync_us)
-    } else {
-        String::new()
+    let sync = match (work.writes(), options.shim.is_some()) {
+        (false, _) => String::new(),
+        (true, true) => format!(", {} us a sync injected", work.sync_us),
+        (true, false) => ", nothing injected into a sync".to_owned(),
     };
     line(text, &format!("## {}\n", work.title));
     let plural = if connections == 1 { "" } else { "s" };
@@ -178,12 +178,9 @@ fn how(text: &mut String, measure: &Measure, options: &Options, kinds: &[Kind]) 
     if options.shim.is_some() {
         line(
             text,
-            &format!(
-                "- Durable writes run under `crates/bench/shim/slowsync.c`, which makes each fsync and fdatasync take {} us longer. At the \
-                 end each connection reads back what it wrote last, and each database is counted: it holds exactly the \
-                 acknowledged declarations.",
-                options.sync_us
-            ),
+            "- Servers that write run under `crates/bench/shim/slowsync.c`, which makes each fsync and fdatasync take so much longer \
+             as is injected. At the end each connection reads back what it wrote last, and each database is counted: it \
+             holds exactly what was acknowledged.",
         );
     }
     if kinds.contains(&Kind::Postgres) {

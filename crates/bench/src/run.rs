@@ -6,6 +6,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     contenders::{Arena, Kind, Purpose, Server},
+    disk::Disk,
     load::{self, Load},
     machine,
     postgres::Postgres,
@@ -39,9 +40,6 @@ pub(crate) struct Options {
     /// How often each contender is started to time its first answer.
     #[arg(long, env = "CUSTODIA_BENCH_STARTS")]
     starts: Option<usize>,
-    /// Microseconds that a sync of the disk costs more in the durable writes.
-    #[arg(long, env = "CUSTODIA_BENCH_SYNC_US", default_value_t = 1_000)]
-    pub(crate) sync_us: u32,
     /// Contenders; all of them when not said.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Kind>,
@@ -106,13 +104,13 @@ impl Options {
     fn works(&self) -> Vec<Work> {
         let wanted =
             |work: &Work| self.work.is_empty() || self.work.iter().any(|key| key == work.key);
-        work::ALL.into_iter().filter(wanted).collect()
+        work::ALL.iter().copied().filter(wanted).collect()
     }
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let (dir, custodia) = (options.dir.join("databases"), options.custodia.clone());
-    let mut arena = Arena::new(dir, custodia, options.shim.clone(), options.sync_us);
+    let mut arena = Arena::new(dir, custodia, Disk::new(options.shim.clone()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| e.to_string())?;
     let document = measured(&mut arena, options, &runtime);
@@ -278,6 +276,7 @@ pub(crate) fn once(
         seed: round as u64,
         examiner: Arc::new(Examiner::new(arena.token(kind), kind.always())),
     };
+    arena.disk.slow_down(work.sync_us)?;
     server.thaw();
     let figures = load::run(load, &server.cpu);
     server.freeze();

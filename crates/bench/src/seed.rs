@@ -16,9 +16,6 @@ pub(crate) const DECLARATION_COLUMNS: &str =
 
 pub(crate) const STORE_ID_POSTGRES: &str = "SELECT store_id FROM store WHERE hash = $1";
 
-/// The schema, for when there is no custodia to make the database.
-const SCHEMA: &str = include_str!("../../resources/schema/0001_init.sql");
-
 /// The texts that are compared without case.
 pub(crate) struct Keys {
     pub(crate) email: String,
@@ -38,20 +35,6 @@ impl Keys {
             company: kernel::fold(customer.company),
         }
     }
-}
-
-/// Make the schema and the store by hand.
-pub(crate) fn schema(database: &Path) -> Result<(), String> {
-    let connection = Connection::open(database).map_err(|e| e.to_string())?;
-    connection
-        .execute_batch(&format!("PRAGMA journal_mode = WAL; {SCHEMA}"))
-        .map_err(|e| e.to_string())?;
-    let store = "INSERT INTO store (store_id, hash, plan, quirks, created_at, deleted_at) VALUES (1000000001, ?1, 'unlimited', '', 0, 0)";
-    connection.execute(store, [STORE]).map_err(|e| e.to_string())?;
-    let counter =
-        "INSERT INTO counter (store_id, name, last, live) VALUES (1000000001, 'customer', 0, 0)";
-    connection.execute(counter, []).map_err(|e| e.to_string())?;
-    Ok(())
 }
 
 /// Fill an `SQLite` database that already has its schema and the store.

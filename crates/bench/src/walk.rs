@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     contenders::{Arena, Kind, Purpose, Server},
+    disk::Disk,
     load::Line,
     postgres::Postgres,
     shop::{Shop, micros, runtime},
@@ -43,7 +44,7 @@ const MOST_DELAY: f64 = 20.0;
 
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let runtime = runtime()?;
-    let mut arena = Arena::new(options.dir.join("walk"), options.custodia.clone(), None, 0);
+    let mut arena = Arena::new(options.dir.join("walk"), options.custodia.clone(), Disk::default());
     let walked = walk(&mut arena, options, &runtime);
     let cleared = runtime.block_on(arena.clear());
     walked.and(cleared)

@@ -22,6 +22,7 @@ use crate::{
     contenders::{Arena, Kind, free_port, signal},
     data::STORE,
     delay,
+    disk::Disk,
     load::{self, Figures, Line, Load},
     machine,
     postgres::Postgres,
@@ -97,7 +98,8 @@ const CUSTOMERS: i64 = 20_000;
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let runtime = runtime()?;
     let receiver = Receiver::open(HOOKS)?;
-    let mut arena = Arena::new(options.dir.join("webhooks"), options.custodia.clone(), None, 0);
+    let mut arena =
+        Arena::new(options.dir.join("webhooks"), options.custodia.clone(), Disk::default());
     let mut section = Section::default();
     let measured = measure(&mut arena, options, (&receiver, &mut section), &runtime);
     let cleared = runtime.block_on(arena.clear());

@@ -28,10 +28,28 @@ pub(crate) struct Work {
     pub(crate) hot: bool,
     /// One connection alone instead of the usual number.
     pub(crate) alone: bool,
+    /// How many microseconds longer a sync of the disk takes.
+    pub(crate) sync_us: u32,
 }
 
 impl Work {
-    /// Whether the databases for writing are the ones to use, with the slow disk.
+    const fn new(key: &'static str, title: &'static str, ask: Ask) -> Self {
+        Self { key, title, ask, hot: false, alone: false, sync_us: 0 }
+    }
+
+    const fn hot(self) -> Self {
+        Self { hot: true, ..self }
+    }
+
+    const fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
+
+    const fn slow(self, sync_us: u32) -> Self {
+        Self { sync_us, ..self }
+    }
+
+    /// Whether the databases for writing are the ones to use.
     pub(crate) fn writes(&self) -> bool {
         self.ask == Ask::PutConsent
     }
@@ -43,42 +61,16 @@ impl Work {
 }
 
 /// All of it, in the order of the document.
-pub(crate) const ALL: [Work; 5] = [
-    Work {
-        key: "consent-hot",
-        title: "GET consent, hot",
-        ask: Ask::Consent,
-        hot: true,
-        alone: false,
-    },
-    Work {
-        key: "consent-uniform",
-        title: "GET consent, uniform",
-        ask: Ask::Consent,
-        hot: false,
-        alone: false,
-    },
-    Work {
-        key: "v2-uniform",
-        title: "GET V2 customer, uniform",
-        ask: Ask::V2Customer,
-        hot: false,
-        alone: false,
-    },
-    Work {
-        key: "put-many",
-        title: "PUT consent, together",
-        ask: Ask::PutConsent,
-        hot: false,
-        alone: false,
-    },
-    Work {
-        key: "put-alone",
-        title: "PUT consent, one alone",
-        ask: Ask::PutConsent,
-        hot: false,
-        alone: true,
-    },
+pub(crate) const ALL: &[Work] = &[
+    Work::new("consent-hot", "GET consent, hot", Ask::Consent).hot(),
+    Work::new("consent-uniform", "GET consent, uniform", Ask::Consent),
+    Work::new("v2-hot", "GET V2 customer, hot", Ask::V2Customer).hot(),
+    Work::new("v2-uniform", "GET V2 customer, uniform", Ask::V2Customer),
+    Work::new("put-many-100us", "PUT consent, together, 100 us a sync", Ask::PutConsent).slow(100),
+    Work::new("put-many", "PUT consent, together, 1 ms a sync", Ask::PutConsent).slow(1_000),
+    Work::new("put-alone", "PUT consent, one alone, 1 ms a sync", Ask::PutConsent)
+        .slow(1_000)
+        .alone(),
 ];
 
 /// Writes requests and judges answers.
