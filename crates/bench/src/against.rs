@@ -97,7 +97,7 @@ fn measure(sides: &mut [Arena; 2], options: &Options, runtime: &Runtime) -> Resu
     let results = rounds(sides, &measure, &kinds, &works)?;
     for (arena, results) in sides.iter().zip(&results) {
         for kind in &kinds {
-            runtime.block_on(all_kept(arena, &measure, &works, *kind, results))?;
+            runtime.block_on(all_kept(arena, &measure, *kind, results))?;
         }
     }
     tell(options, &kinds, &works, &results)

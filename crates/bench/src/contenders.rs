@@ -134,13 +134,13 @@ impl Arena {
         if kind == Kind::Postgres { &self.postgres_token } else { &self.sqlite_token }
     }
 
-    /// How many declarations the writer's database holds.
-    pub(crate) async fn declarations(&self, kind: Kind) -> Result<i64, String> {
+    /// How many rows a table of the writer's database has.
+    pub(crate) async fn count(&self, kind: Kind, table: &str) -> Result<i64, String> {
         match (kind, &self.postgres) {
             (Kind::Postgres, Some((postgres, _))) => {
-                postgres.declarations(&self.database(Purpose::Writing)).await
+                postgres.count(&self.database(Purpose::Writing), table).await
             }
-            _ => seed::declarations(&self.sqlite(kind, Purpose::Writing)),
+            _ => seed::count(&self.sqlite(kind, Purpose::Writing), table),
         }
     }
 

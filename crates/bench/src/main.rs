@@ -5,6 +5,8 @@
 //! for whoever wants to look at something by hand, with a profiler for instance.
 
 mod against;
+mod batch;
+mod board;
 mod ceiling;
 mod contenders;
 mod control;
@@ -18,6 +20,7 @@ mod lag;
 mod ledger;
 mod load;
 mod machine;
+mod pages;
 mod postgres;
 mod probe;
 mod process;

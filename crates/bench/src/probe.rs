@@ -35,7 +35,11 @@ pub(crate) fn examine(arena: &Arena, kind: Kind, server: &Server) -> Result<(), 
         .map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let mut line = Line::open(server.port).await?;
-        for (path, more) in [("v3/customers/7/consent", &[][..]), ("v2/customers/7", &V2[..])] {
+        for (path, more) in [
+            ("v3/customers/7/consent", &[][..]),
+            ("v2/customers/7", &V2[..]),
+            ("v3/customers?limit=2", &[][..]),
+        ] {
             let token = arena.token(kind);
             let request = format!("GET /stores/{STORE}/{path} HTTP/1.1\r\nhost: bench\r\nx-auth-token: {token}\r\n\r\n");
             let answer = line.send(&request).await?;

@@ -71,12 +71,15 @@ fn table(
         (true, true) => format!(", {} us a sync injected", work.sync_us),
         (true, false) => ", nothing injected into a sync".to_owned(),
     };
+    let (each, things) = work.things();
     line(text, &format!("## {}\n", work.title));
     let plural = if connections == 1 { "" } else { "s" };
     line(text, &format!("{connections} connection{plural}, {of} customers{sync}.\n"));
     line(
         text,
-        "| | requests/s | of the ceiling | of the control | CPU us a request | p50 us | p99 us |",
+        &format!(
+            "| | {things}/s | of the ceiling | of the control | CPU us a request | p50 us | p99 us |"
+        ),
     );
     line(text, "|---|---:|---:|---:|---:|---:|---:|");
     for &kind in kinds.iter().filter(|&&kind| results.has(work, kind)) {
@@ -85,7 +88,8 @@ fn table(
             results.spread(at, figure).map_or(f64::NAN, |spread| spread.median)
         };
         let share = |other| {
-            let share = results.ratio(at, (work.key, other), |figures| figures.per_second);
+            let beside = if other == Kind::Ceiling { work.under() } else { work.key };
+            let share = results.ratio(at, (beside, other), |figures| figures.per_second);
             share.filter(|_| kind != other).map_or_else(String::new, ratio)
         };
         let database = median(|figures| figures.database_cpu);
@@ -99,13 +103,19 @@ fn table(
             &format!(
                 "| {} | {:.0} | {} | {} | {:.1}{database} | {:.0} | {:.0} |",
                 kind.title(),
-                median(|figures| figures.per_second),
+                median(|figures| figures.per_second) * each,
                 share(Kind::Ceiling),
                 share(Kind::Control),
                 median(|figures| figures.cpu),
                 median(|figures| figures.p50),
                 median(|figures| figures.p99),
             ),
+        );
+    }
+    if work.under() != work.key {
+        line(
+            text,
+            "\nThe ceiling's figure is the one that it has where there is nothing but GET consent, hot.",
         );
     }
     let own = kinds

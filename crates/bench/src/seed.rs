@@ -159,14 +159,9 @@ fn rows(connection: &Connection, store_id: i64, customers: i64) -> rusqlite::Res
     Ok(())
 }
 
-/// How many declarations there are.
-pub(crate) fn declarations(database: &Path) -> Result<i64, String> {
-    let count = || {
-        Connection::open(database)?.query_row(
-            "SELECT COUNT(*) FROM consent_declaration",
-            [],
-            |row| row.get(0),
-        )
-    };
+/// How many rows a table has.
+pub(crate) fn count(database: &Path, table: &str) -> Result<i64, String> {
+    let statement = format!("SELECT COUNT(*) FROM {table}");
+    let count = || Connection::open(database)?.query_row(&statement, [], |row| row.get(0));
     count().map_err(|e| e.to_string())
 }

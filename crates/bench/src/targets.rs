@@ -34,6 +34,15 @@ pub(crate) const ALL: &[Target] = &[
     Target::share("GET V2 customer, uniform, of the control", 0.90, |r| {
         of("v2-uniform", Kind::Control, r)
     }),
+    Target::share("a list of 250, pages that differ, of a static body", 0.45, |r| {
+        of("list", Kind::Ceiling, r)
+    }),
+    Target::share("a list of 250, always the same page, of a static body", 0.80, |r| {
+        of("list-again", Kind::Ceiling, r)
+    }),
+    Target::share("GET and PUT consent, 95 to 5, hot, of the ceiling's GET", 0.75, |r| {
+        r.ratio(("mixed", Kind::Sqlite), ("consent-hot", Kind::Ceiling), |f| f.per_second)
+    }),
     Target::share("PUT consent, many connections, of one alone (SQLite)", 8.0, |r| {
         r.ratio(("put-many", Kind::Sqlite), ("put-alone", Kind::Sqlite), |f| f.per_second)
     }),
@@ -45,6 +54,9 @@ pub(crate) const ALL: &[Target] = &[
         of("put-many", Kind::Control, r)
     }),
     Target::at_most("the same, 99 of 100 answers within", 12.0, " ms", |r| p99("put-many", r)),
+    Target::share("POST customers, 10 at a time, of the control", 0.75, |r| {
+        of("post", Kind::Control, r)
+    }),
     Target::at_most("first answer after start (SQLite)", 15.0, " ms", |r| {
         Spread::of(&r.bodies.iter().find(|body| body.kind == Kind::Sqlite)?.starts)
     }),
