@@ -7,6 +7,7 @@
 mod against;
 mod batch;
 mod board;
+mod bodies;
 mod ceiling;
 mod contenders;
 mod control;

@@ -34,6 +34,22 @@ pub(crate) const AUDIT: &str =
     "INSERT INTO audit (store_id, audit_id, account_id, request_id, action, subject, fields, at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
+/// Takes numbers for new customers; the last of them.
+pub(crate) const NUMBERS: &str =
+    "UPDATE counter SET last = last + ?3, live = live + ?3 WHERE store_id = ?1 AND name = ?2
+    RETURNING last";
+
+pub(crate) const NEW_CUSTOMER: &str = "INSERT INTO customer
+        (store_id, customer_id, email, first_name, last_name, company, phone, notes, tax_exempt_category,
+         customer_group_id, registration_ip_address, accepts_review_emails, store_credit, channel_ids,
+         force_password_reset, date_modified, email_key, name_key, first_name_key, last_name_key,
+         company_key, origin_channel_id, date_created, password_hash, declarations)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+            ?22, ?23, ?24, 0)";
+
+/// The event of a declaration.
+pub(crate) const CONSENT_UPDATED: &str = "custodia/customer/consent/updated";
+
 /// What an event tells of a customer.
 pub(crate) fn event_data(customer: i64) -> String {
     format!(r#"{{"type":"customer","id":{customer}}}"#)
