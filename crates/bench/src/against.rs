@@ -90,7 +90,11 @@ fn measure(sides: &mut [Arena; 2], options: &Options, runtime: &Runtime) -> Resu
     }
     if let Some(address) = &options.postgres {
         for arena in &mut *sides {
-            runtime.block_on(arena.make_postgres(Postgres::parse(address)?, options.customers))?;
+            runtime.block_on(arena.make_postgres(
+                Postgres::parse(address)?,
+                options.customers,
+                &[Kind::Postgres],
+            ))?;
         }
         kinds.push(Kind::Postgres);
     }

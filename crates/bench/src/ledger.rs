@@ -77,7 +77,7 @@ fn measure(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<()
     arena.make_sqlite(CUSTOMERS, &kinds)?;
     if let Some(address) = &options.postgres {
         let postgres = Postgres::parse(address)?;
-        runtime.block_on(arena.make_postgres(postgres, CUSTOMERS))?;
+        runtime.block_on(arena.make_postgres(postgres, CUSTOMERS, &[Kind::Postgres]))?;
         kinds.push(Kind::Postgres);
     }
     let mut faults = Vec::new();

@@ -23,6 +23,7 @@ mod load;
 mod machine;
 mod pages;
 mod postgres;
+mod postgres_control;
 mod probe;
 mod process;
 mod receiver;
@@ -58,6 +59,14 @@ enum Command {
         #[arg(long)]
         database: PathBuf,
     },
+    /// The same on tokio-postgres.
+    PostgresControl {
+        #[command(flatten)]
+        options: serve::Options,
+        /// The database's address.
+        #[arg(long)]
+        database: String,
+    },
     /// Fill an `SQLite` database in which custodia has made the store `bench`.
     Seed {
         #[arg(long)]
@@ -83,6 +92,7 @@ fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Ceiling(options) => ceiling::run(&options),
         Command::Control { options, database } => control::run(&options, database),
+        Command::PostgresControl { options, database } => postgres_control::run(&options, database),
         Command::Seed { database, customers } => seed::sqlite(&database, customers),
         Command::Load(options) => hand::run(&options),
         Command::Walk(options) => walk::run(&options),

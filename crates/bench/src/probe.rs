@@ -24,9 +24,9 @@ const EVERYWHERE: [&str; 9] = [
 
 const V2: [&str; 3] = ["x-bc-store-version", "x-bc-apilimit-remaining", "last-modified"];
 
-/// The control has no headers of its own: there is nothing to look at.
+/// The controls have no headers of their own: there is nothing to look at.
 pub(crate) fn examine(arena: &Arena, kind: Kind, server: &Server) -> Result<(), String> {
-    if kind == Kind::Control {
+    if kind == kind.control() {
         return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_current_thread()

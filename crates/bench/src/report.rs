@@ -105,7 +105,7 @@ fn table(
                 kind.title(),
                 median(|figures| figures.per_second) * each,
                 share(Kind::Ceiling),
-                share(Kind::Control),
+                share(kind.control()),
                 median(|figures| figures.cpu),
                 median(|figures| figures.p50),
                 median(|figures| figures.p99),
@@ -181,7 +181,8 @@ fn how(text: &mut String, measure: &Measure, options: &Options, kinds: &[Kind]) 
              - *ceiling*: axum, the same bytes for everybody, with the token check (SHA-256, a map in memory, the store compared) \
              and every header of a real answer; no log. *control*: axum and rusqlite, the same statements on the same file, \
              one read connection a thread, writes gathered by one thread into one transaction; no tokens, headers or log. \
-             Both are in `crates/bench`. *custodia*: the release binary as `custodia serve` starts it, log and all, the log to a file; it allocates with mimalloc, the two others with the system's allocator.\n\
+             *control, PostgreSQL*: the same on tokio-postgres, statements prepared on as many connections as custodia has, \
+             a transaction a write. The figures of custodia on PostgreSQL are shares of this one's. All three are in `crates/bench`. *custodia*: the release binary as `custodia serve` starts it, log and all, the log to a file; it allocates with mimalloc, the others with the system's allocator.\n\
              - CPU is user and system time of the server's process, from `/proc/PID/stat`."
         ),
     );
@@ -193,7 +194,7 @@ fn how(text: &mut String, measure: &Measure, options: &Options, kinds: &[Kind]) 
              holds exactly what was acknowledged.",
         );
     }
-    if kinds.contains(&Kind::Postgres) {
+    if kinds.iter().any(|kind| kind.is_on_postgres()) {
         let slow = if options.postgres_is_slow {
             "under the same library"
         } else {

@@ -100,7 +100,7 @@ impl Options {
         use clap::ValueEnum as _;
         let mut kinds =
             if self.only.is_empty() { Kind::value_variants().to_vec() } else { self.only.clone() };
-        kinds.retain(|kind| *kind != Kind::Postgres || self.postgres.is_some());
+        kinds.retain(|kind| !kind.is_on_postgres() || self.postgres.is_some());
         kinds
     }
 
@@ -140,10 +140,11 @@ fn measured(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<S
     say(&format!("filling the databases with {} customers", measure.customers));
     arena.make_sqlite(measure.customers, &kinds)?;
     let mut version = None;
-    if let Some(address) = options.postgres.as_ref().filter(|_| kinds.contains(&Kind::Postgres)) {
+    let asked = kinds.iter().any(|kind| kind.is_on_postgres());
+    if let Some(address) = options.postgres.as_ref().filter(|_| asked) {
         let postgres = Postgres::parse(address)?;
         version = Some(runtime.block_on(postgres.version())?);
-        runtime.block_on(arena.make_postgres(postgres, measure.customers))?;
+        runtime.block_on(arena.make_postgres(postgres, measure.customers, &kinds))?;
     }
     let mut results = Results::default();
     starts(arena, &kinds, &measure, &mut results)?;

@@ -57,6 +57,12 @@ pub(crate) const ALL: &[Target] = &[
     Target::share("POST customers, 10 at a time, of the control", 0.75, |r| {
         of("post", Kind::Control, r)
     }),
+    Target::share("GET V2 customer, uniform, PostgreSQL, of its control", 0.80, |r| {
+        on_postgres("v2-uniform", r)
+    }),
+    Target::share("PUT consent, together, 1 ms a sync, PostgreSQL, of its control", 0.80, |r| {
+        on_postgres("put-many", r)
+    }),
     Target::at_most("first answer after start (SQLite)", 15.0, " ms", |r| {
         Spread::of(&r.bodies.iter().find(|body| body.kind == Kind::Sqlite)?.starts)
     }),
@@ -68,6 +74,11 @@ pub(crate) const ALL: &[Target] = &[
 /// Custodia on `SQLite` beside another contender at the same work.
 fn of(work: &'static str, other: Kind, results: &Results) -> Option<Spread> {
     results.ratio((work, Kind::Sqlite), (work, other), |figures| figures.per_second)
+}
+
+/// Custodia on `PostgreSQL` beside the control there.
+fn on_postgres(work: &'static str, results: &Results) -> Option<Spread> {
+    results.ratio((work, Kind::Postgres), (work, Kind::PostgresControl), |it| it.per_second)
 }
 
 /// How soon custodia on `SQLite` answers all but one in a hundred, in milliseconds.

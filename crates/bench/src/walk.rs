@@ -57,7 +57,7 @@ fn walk(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<(), S
     arena.add_belongings(options.customers)?;
     if let Some(address) = &options.postgres {
         let postgres = Postgres::parse(address)?;
-        runtime.block_on(arena.make_postgres(postgres, options.customers))?;
+        runtime.block_on(arena.make_postgres(postgres, options.customers, &[Kind::Postgres]))?;
         runtime.block_on(arena.add_belongings_on_postgres(options.customers))?;
         kinds.push(Kind::Postgres);
     }

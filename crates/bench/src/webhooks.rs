@@ -144,7 +144,11 @@ fn measure(
     let mut kinds = vec![Kind::Sqlite];
     arena.make_sqlite(CUSTOMERS, &kinds)?;
     if let Some(address) = options.postgres.as_ref().filter(|_| wanted(Kind::Postgres)) {
-        runtime.block_on(arena.make_postgres(Postgres::parse(address)?, CUSTOMERS))?;
+        runtime.block_on(arena.make_postgres(
+            Postgres::parse(address)?,
+            CUSTOMERS,
+            &[Kind::Postgres],
+        ))?;
         kinds.push(Kind::Postgres);
     }
     let machine = machine::describe(&arena.dir, None);

@@ -66,6 +66,7 @@ impl Work {
         match kind {
             Kind::Ceiling => !self.writes(),
             Kind::Control => self.ask != Ask::List,
+            Kind::PostgresControl => !matches!(self.ask, Ask::List | Ask::Post),
             Kind::Sqlite | Kind::Postgres => true,
         }
     }
