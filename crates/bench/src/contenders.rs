@@ -107,6 +107,17 @@ impl Arena {
         Ok(())
     }
 
+    /// Make an `SQLite` database with customers who have declared nothing; its file.
+    pub(crate) fn make_customers(&mut self, customers: i64) -> Result<PathBuf, String> {
+        let file = self.sqlite(Kind::Sqlite, Purpose::Reading);
+        let _ = fs::remove_dir_all(&self.dir);
+        let read = self.dir.join("read");
+        fs::create_dir_all(&read).map_err(|e| format!("{}: {e}", read.display()))?;
+        self.sqlite_token = self.open_store(&format!("sqlite:{}", file.display()))?;
+        seed::customers(&file, customers)?;
+        Ok(file)
+    }
+
     /// The same on `PostgreSQL`.
     pub(crate) async fn make_postgres(
         &mut self,

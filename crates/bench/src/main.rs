@@ -33,6 +33,7 @@ mod run;
 mod seed;
 mod serve;
 mod shop;
+mod size;
 mod slashes;
 mod statements;
 mod tables;
@@ -78,6 +79,8 @@ enum Command {
     Load(hand::Options),
     /// Walk to the end of every list of a large store, and ask for what no index finds: for `scripts/soak`.
     Walk(walk::Options),
+    /// Measure a store of ten million customers beside one of a thousand.
+    Size(size::Options),
     /// Grow a ledger to ten million leaves, and append, prove and verify on the way: for `scripts/soak`.
     Ledger(ledger::Options),
     /// Take events to 64 webhooks: how many a second, how soon, and what it costs: for `scripts/bench`.
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
         Command::Seed { database, customers } => seed::sqlite(&database, customers),
         Command::Load(options) => hand::run(&options),
         Command::Walk(options) => walk::run(&options),
+        Command::Size(options) => size::run(&options),
         Command::Ledger(options) => ledger::run(&options),
         Command::Webhooks(options) => webhooks::run(&options),
         Command::Against(options) => against::run(&options),

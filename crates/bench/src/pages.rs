@@ -24,6 +24,8 @@ pub(crate) struct Page {
 pub(crate) enum Side {
     /// The older ones, whose numbers are smaller.
     After,
+    /// The newer ones.
+    Before,
 }
 
 impl Pages {
@@ -76,6 +78,7 @@ impl Page {
     fn new(shop: &Shop, answers: &Answers, (id, side): (i64, Side), cursor: &str) -> Self {
         let (word, newest) = match side {
             Side::After => ("after", id - 1),
+            Side::Before => ("before", id + LIMIT),
         };
         let mut shown = Vec::new();
         answers.page(newest, LIMIT, &mut shown);

@@ -7,7 +7,7 @@ use crate::{
     load::Figures,
     results::{Results, Spread},
     run::{Measure, Options},
-    targets,
+    size, targets,
     work::{self, Work},
 };
 
@@ -44,6 +44,7 @@ pub(crate) fn document(
         }
     }
     writes(&mut text, results, kinds);
+    text += &size::section(&results.sizes);
     bodies(&mut text, results, measure);
     how(&mut text, measure, options, kinds);
     text
@@ -68,8 +69,8 @@ fn table(
     let of = thousands(work.customers(measure.customers));
     let sync = match (work.writes(), options.shim.is_some()) {
         (false, _) => String::new(),
-        (true, true) => format!(", {} us a sync injected", work.sync_us),
-        (true, false) => ", nothing injected into a sync".to_owned(),
+        (true, true) if work.sync_us > 0 => format!(", {} us a sync injected", work.sync_us),
+        (true, _) => ", nothing injected into a sync".to_owned(),
     };
     let (each, things) = work.things();
     line(text, &format!("## {}\n", work.title));
@@ -183,6 +184,11 @@ fn how(text: &mut String, measure: &Measure, options: &Options, kinds: &[Kind]) 
              one read connection a thread, writes gathered by one thread into one transaction; no tokens, headers or log. \
              *control, PostgreSQL*: the same on tokio-postgres, statements prepared on as many connections as custodia has, \
              a transaction a write. The figures of custodia on PostgreSQL are shares of this one's. All three are in `crates/bench`. *custodia*: the release binary as `custodia serve` starts it, log and all, the log to a file; it allocates with mimalloc, the others with the system's allocator.\n\
+             - *a list of 250*: V3's customers, newest first, by cursors that the server gave; 400 pages evenly spread over the store, or \
+             all of them the same. The ceiling sends one page from memory. *95 to 5*: each answer must show a declaration that \
+             could be current: none older than what was acknowledged, or shown to anybody, when the question was sent. *POST*: \
+             each customer is new; the control puts the same rows into the same tables and does not ask whether an address is \
+             taken.\n\
              - CPU is user and system time of the server's process, from `/proc/PID/stat`."
         ),
     );
@@ -218,7 +224,7 @@ fn others(results: &Results) -> String {
     format!("{:.0} % of the processor in the median, {:.0} % at most{warning}", it.median, it.most)
 }
 
-fn ratio(spread: Spread) -> String {
+pub(crate) fn ratio(spread: Spread) -> String {
     format!("{:.2} ({:.2}..{:.2})", spread.median, spread.least, spread.most)
 }
 
@@ -229,7 +235,7 @@ fn span(spread: Spread, unit: &str) -> String {
     format!("{:.1}{unit} ({:.1}..{:.1})", spread.median, spread.least, spread.most)
 }
 
-fn thousands(number: i64) -> String {
+pub(crate) fn thousands(number: i64) -> String {
     let digits = number.to_string();
     let groups =
         digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());

@@ -12,14 +12,14 @@ use crate::{
     postgres::Postgres,
     probe, process, report,
     results::{Body, Cell, Results},
-    webhooks,
+    size, webhooks,
     work::{self, Examiner, Work},
 };
 
 /// What to measure and for how long. What is not said depends on `--quick`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Options {
-    /// A minute instead of a quarter of an hour, on few customers; prints instead of writing the document.
+    /// Minutes instead of half an hour, on few customers; prints instead of writing the document.
     #[arg(long)]
     pub(crate) quick: bool,
     /// Customers in every database.
@@ -40,6 +40,9 @@ pub(crate) struct Options {
     /// How often each contender is started to time its first answer.
     #[arg(long, env = "CUSTODIA_BENCH_STARTS")]
     starts: Option<usize>,
+    /// Customers of the stores whose sizes are compared, the smallest first.
+    #[arg(long, value_delimiter = ',')]
+    stores: Option<Vec<i64>>,
     /// Contenders; all of them when not said.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Kind>,
@@ -88,7 +91,7 @@ impl Options {
                 .customers
                 .unwrap_or(if self.quick { 50_000 } else { 1_000_000 })
                 .max(1_000),
-            rounds: self.rounds.unwrap_or(if self.quick { 2 } else { 7 }).max(1),
+            rounds: self.rounds.unwrap_or(if self.quick { 2 } else { 5 }).max(1),
             seconds: self.seconds.unwrap_or(of(1.0, 3.0)),
             warm_up: self.warm_up.unwrap_or(of(0.2, 0.5)),
             starts: self.starts.unwrap_or(if self.quick { 5 } else { 20 }).max(1),
@@ -102,6 +105,11 @@ impl Options {
             if self.only.is_empty() { Kind::value_variants().to_vec() } else { self.only.clone() };
         kinds.retain(|kind| !kind.is_on_postgres() || self.postgres.is_some());
         kinds
+    }
+
+    fn stores(&self) -> Vec<i64> {
+        let usual = if self.quick { &[1_000, 100_000][..] } else { &size::STORES };
+        self.stores.clone().unwrap_or_else(|| usual.to_vec())
     }
 
     fn works(&self) -> Vec<Work> {
@@ -149,6 +157,17 @@ fn measured(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<S
     let mut results = Results::default();
     starts(arena, &kinds, &measure, &mut results)?;
     rounds(arena, &measure, (&kinds, &works), &mut results, runtime)?;
+    if kinds.contains(&Kind::Sqlite) && options.work.is_empty() {
+        say("comparing stores of several sizes");
+        results.sizes = size::measure(&size::Plan {
+            dir: &options.dir,
+            custodia: &options.custodia,
+            stores: &options.stores(),
+            rounds: measure.rounds,
+            seconds: measure.seconds,
+            connections: measure.connections,
+        })?;
+    }
     let machine = machine::describe(&arena.dir, version.as_deref());
     Ok(report::document(&results, &measure, options, &kinds, &machine))
 }

@@ -63,6 +63,15 @@ pub(crate) const ALL: &[Target] = &[
     Target::share("PUT consent, together, 1 ms a sync, PostgreSQL, of its control", 0.80, |r| {
         on_postgres("put-many", r)
     }),
+    Target::at_most("GET V2 customer, ten million, of one thousand", 1.2, " times", |r| {
+        r.sizes.iter().find(|size| size.customers == 10_000_000)?.of(r.sizes.first()?)
+    }),
+    Target::at_most(
+        "a page at the end of ten million, of one at the beginning",
+        1.5,
+        " times",
+        |r| r.sizes.iter().find(|size| size.customers == 10_000_000)?.last_of_first(),
+    ),
     Target::at_most("first answer after start (SQLite)", 15.0, " ms", |r| {
         Spread::of(&r.bodies.iter().find(|body| body.kind == Kind::Sqlite)?.starts)
     }),
@@ -119,7 +128,7 @@ impl Target {
             format!("**not reached**: {:.0} % short", missing * 100.0)
         };
         let reach =
-            if self.at_most { format!("{:.0}", self.reach) } else { format!("{:.2}", self.reach) };
+            if self.at_most { self.reach.to_string() } else { format!("{:.2}", self.reach) };
         Some(Standing {
             to_reach: format!("{word} {reach}{}", self.unit),
             measured,
