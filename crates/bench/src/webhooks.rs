@@ -56,6 +56,9 @@ pub(crate) struct Options {
     /// Milliseconds that a round trip to `PostgreSQL` takes longer in the second row of workers.
     #[arg(long, default_value_t = 4)]
     round_trip: u64,
+    /// How many of `custodia deliver` there are, in the rows of workers.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4])]
+    workers: Vec<usize>,
     /// How often each side of a comparison is measured.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -189,11 +192,11 @@ fn measure(
         if let (Kind::Postgres, true, Some(address)) =
             (kind, wants(Part::Workers), &options.postgres)
         {
-            for workers in [1, 2, 4] {
+            for &workers in &options.workers {
                 tell(runtime.block_on(field.backlog(options.letters, false, workers, None))?);
             }
             let port = delay::open(place(address)?, Duration::from_millis(options.round_trip))?;
-            for workers in [1, 2, 4] {
+            for &workers in &options.workers {
                 let far = Some((port, options.round_trip));
                 tell(runtime.block_on(field.backlog(options.letters / 4, false, workers, far))?);
             }

@@ -31,6 +31,8 @@ pub(crate) struct Fanned {
     pub(crate) queues: BTreeSet<Queue>,
     /// Whether there may be more to take.
     pub(crate) is_more: bool,
+    /// Whether somebody else has the turn: they go on while there is more.
+    pub(crate) is_anothers: bool,
 }
 
 /// The stores whose outboxes have events.
@@ -62,11 +64,15 @@ pub(crate) async fn due(app: &App) -> Result<BTreeSet<Queue>> {
 
 /// Take some events out of a store's outbox, and note who is to be told of them.
 pub(crate) async fn fan_out(app: &App, store: StoreId) -> Result<Fanned> {
-    if !app.db.read(async |tx| rows::has_events(tx, store).await).await? {
+    let most = if app.db.has_one_writer() { AT_A_TIME } else { FANNED_OUT_AT_ONCE };
+    let waiting = app.db.read(async |tx| rows::count_waiting(tx, store, most).await).await?;
+    if waiting == 0 {
         return Ok(Fanned::default());
     }
     let now = app.clock.now();
-    let hashes: Vec<String> = (0..AT_A_TIME).map(|_| draw_hash(&*app.chance)).collect();
+    // Some may come meanwhile.
+    let hashes: Vec<String> =
+        (0..most.min(waiting + 16)).map(|_| draw_hash(&*app.chance)).collect();
     app.db.write(async |tx| spread(tx, store, &hashes, now).await).await
 }
 
@@ -78,11 +84,10 @@ async fn spread(
 ) -> Result<Fanned> {
     // One at a time takes a store's events, or the later ones could come first.
     let Some((store_hash, _)) = rows::take_turn(tx, store).await? else {
-        // Somebody has it, or there is no such store any more.
-        let is_more = rows::swept_at(tx, store).await?.is_some();
-        return Ok(Fanned { queues: BTreeSet::new(), is_more });
+        let is_anothers = rows::swept_at(tx, store).await?.is_some();
+        return Ok(Fanned { is_anothers, ..Fanned::default() });
     };
-    let events = rows::waiting(tx, store, AT_A_TIME).await?;
+    let events = rows::waiting(tx, store, hashes.len()).await?;
     let subscribers = rows::subscribers(tx, store).await?;
     let is_heard = listeners::rows::is_heard(tx, store, now).await?;
     let (mut told, mut wanted, mut taken, mut rows_to_write) = (Vec::new(), Vec::new(), 0, 0);
@@ -130,9 +135,9 @@ async fn spread(
     let queues = lanes.keys().map(|(hook, _)| Queue { store, hook: *hook }).collect();
     let lanes: Vec<_> = lanes.into_iter().collect();
     rows::open_lanes(tx, store, &lanes).await?;
-    let all = i64::try_from(events.len()).is_ok_and(|it| it < AT_A_TIME) && taken == events.len();
+    let all = events.len() < hashes.len() && taken == events.len();
     rows::take_out(tx, store, &events[..taken]).await?;
-    Ok(Fanned { queues, is_more: !all })
+    Ok(Fanned { queues, is_more: !all, is_anothers: false })
 }
 
 /// The webhooks that are to be told of an event: those that were there when it happened, as far as clocks agree. What is
@@ -564,6 +569,9 @@ fn draw_hash(chance: &dyn Chance) -> String {
 
 /// How many rows one transaction moves. It keeps other writers waiting no longer than a page is read.
 const AT_A_TIME: i64 = 200;
+
+/// How many events a fan-out takes that keeps no other writer waiting. It costs ten round trips, however many they are.
+const FANNED_OUT_AT_ONCE: i64 = 1_000;
 
 /// Nor does it write many more deliveries than this, each with its lane.
 const DELIVERIES_AT_A_TIME: usize = 1_000;

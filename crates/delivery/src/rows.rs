@@ -111,14 +111,15 @@ fn queues(tx: &mut ReadTx, after: Queue) -> Query<'_, Reads> {
     .bind(after.hook)
 }
 
-/// Whether the outbox of a store has events.
-pub(crate) async fn has_events(tx: &mut ReadTx, store: StoreId) -> Result<bool> {
-    let found: Option<(i64,)> = tx
-        .query("SELECT event_id FROM outbox WHERE store_id = $1 ORDER BY event_id LIMIT 1")
+/// How many events the outbox of a store has, as far as this.
+pub(crate) async fn count_waiting(tx: &mut ReadTx, store: StoreId, most: i64) -> Result<i64> {
+    let (count,): (i64,) = tx
+        .query("SELECT COUNT(*) FROM (SELECT event_id FROM outbox WHERE store_id = $1 LIMIT $2) AS first")
         .bind(store)
-        .fetch_optional()
+        .bind(most)
+        .fetch_one()
         .await?;
-    Ok(found.is_some())
+    Ok(count)
 }
 
 /// Take a store's turn until the transaction ends: its hash, and when it was last swept. `None` where another has it, or
@@ -139,10 +140,10 @@ pub(crate) async fn take_turn(
 
 /// Whether a store is there; it stays so until the transaction ends.
 pub(crate) async fn hold_store(tx: &mut WriteTx, store: StoreId) -> Result<bool> {
-    let for_share = tx.for_share();
+    let for_key_share = tx.for_key_share();
     let found: Option<(i64,)> = tx
         .query("SELECT store_id FROM delivery_turn WHERE store_id = $1")
-        .push(for_share)
+        .push(for_key_share)
         .bind(store)
         .fetch_optional()
         .await?;
@@ -171,7 +172,11 @@ pub(crate) async fn swept(tx: &mut WriteTx, store: StoreId, now: Timestamp) -> R
 
 /// The first events in a store's outbox, held until the transaction ends. What somebody else holds is on its way out,
 /// with the customer whom it tells of.
-pub(crate) async fn waiting(tx: &mut WriteTx, store: StoreId, limit: i64) -> Result<Vec<Waiting>> {
+pub(crate) async fn waiting(
+    tx: &mut WriteTx,
+    store: StoreId,
+    limit: usize,
+) -> Result<Vec<Waiting>> {
     let skip_locked = tx.skip_locked();
     tx.query(
         "SELECT event_id, scope, subject, data, created_at FROM outbox WHERE store_id = $1
@@ -179,7 +184,7 @@ pub(crate) async fn waiting(tx: &mut WriteTx, store: StoreId, limit: i64) -> Res
     )
     .push(skip_locked)
     .bind(store)
-    .bind(limit)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all()
     .await
 }
@@ -214,7 +219,7 @@ pub(crate) async fn insert_events(
     events: &[Told<'_>],
 ) -> Result<BTreeSet<i64>> {
     let mut kept = BTreeSet::new();
-    for some in together(events, 8) {
+    for some in together(tx, events, 8) {
         let mut query = tx
             .query("INSERT INTO event (store_id, event_id, hash, scope, subject, body, created_at) VALUES ($1, ")
             .bind(store);
@@ -248,7 +253,7 @@ pub(crate) async fn insert_deliveries(
     store: StoreId,
     deliveries: &[Delivery],
 ) -> Result<()> {
-    for some in together(deliveries, 8) {
+    for some in together(tx, deliveries, 8) {
         let mut query = tx
             .query(
                 "INSERT INTO delivery (store_id, failures, attempts, hook_id, event_id, subject, due_at)
@@ -278,7 +283,7 @@ pub(crate) async fn open_lanes(
     store: StoreId,
     lanes: &[((HookId, i64), Timestamp)],
 ) -> Result<()> {
-    for some in together(lanes, 16) {
+    for some in together(tx, lanes, 16) {
         let mut query = tx
             .query("INSERT INTO delivery_lane (store_id, lease, hook_id, subject, due_at) VALUES ($1, 0, ")
             .bind(store);
@@ -303,12 +308,21 @@ pub(crate) async fn open_lanes(
     Ok(())
 }
 
-/// The rows in powers of two, at most so many at once: one statement for every number would fill the engines' caches, and
-/// a long one is not kept prepared.
-fn together<T>(mut rows: &[T], most: usize) -> impl Iterator<Item = &[T]> {
+/// The rows that one statement writes: at most so few that it is short, in powers of two, for one text for every number
+/// would fill the engines' caches. What is longer is not kept prepared, and is all there may be where each statement is a
+/// round trip.
+fn together<'r, T>(
+    tx: &WriteTx,
+    rows: &'r [T],
+    short: usize,
+) -> impl Iterator<Item = &'r [T]> + use<'r, T> {
+    stretches(rows, short, tx.at_once(short))
+}
+
+fn stretches<T>(mut rows: &[T], short: usize, long: usize) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let count = 1 << rows.len().min(most).checked_ilog2()?;
-        let (some, rest) = rows.split_at(count);
+        let most = if rows.len() > short { long } else { 1 << rows.len().checked_ilog2()? };
+        let (some, rest) = rows.split_at(rows.len().min(most));
         rows = rest;
         Some(some)
     })
@@ -509,7 +523,7 @@ pub(crate) async fn insert_attempts(
     attempts: &[Tried<'_>],
     at: Timestamp,
 ) -> Result<()> {
-    for some in together(attempts, 8) {
+    for some in together(tx, attempts, 8) {
         let mut query = tx
             .query(
                 "INSERT INTO delivery_attempt (store_id, hook_id, at, event_id, attempt, took, status, fault, answer)
@@ -1211,14 +1225,18 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_written_in_powers_of_two() {
-        let lengths = |count: usize| -> Vec<usize> {
-            together(&vec![(); count], 8).map(<[()]>::len).collect()
+    fn few_rows_are_written_in_powers_of_two_and_many_at_once() {
+        let lengths = |count: usize, long: usize| -> Vec<usize> {
+            stretches(&vec![(); count], 8, long).map(<[()]>::len).collect()
         };
-        assert_eq!(lengths(0), [0_usize; 0]);
-        assert_eq!(lengths(1), [1]);
-        assert_eq!(lengths(7), [4, 2, 1]);
-        assert_eq!(lengths(29), [8, 8, 8, 4, 1]);
+        for long in [8, 1024] {
+            assert_eq!(lengths(0, long), [0_usize; 0]);
+            assert_eq!(lengths(1, long), [1]);
+            assert_eq!(lengths(7, long), [4, 2, 1]);
+        }
+        assert_eq!(lengths(29, 8), [8, 8, 8, 4, 1]);
+        assert_eq!(lengths(29, 1024), [29]);
+        assert_eq!(lengths(1030, 1024), [1024, 4, 2]);
     }
 
     #[tokio::test]

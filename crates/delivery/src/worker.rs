@@ -188,7 +188,10 @@ impl Worker {
         let mut attempts = 0;
         loop {
             for store in ops::stores(app).await? {
-                while ops::fan_out(app, store).await?.is_more {}
+                while {
+                    let fanned = ops::fan_out(app, store).await?;
+                    fanned.is_more || fanned.is_anothers
+                } {}
             }
             let mut flights = JoinSet::new();
             for queue in ops::due(app).await? {
@@ -246,6 +249,10 @@ impl Worker {
                     Ok(fanned) => {
                         self.note(fanned.queues);
                         left.extend(fanned.is_more.then_some(store));
+                        if fanned.is_anothers {
+                            // Should they die, it is found.
+                            look = Instant::now() + FOLLOW;
+                        }
                     }
                     Err(error) => {
                         tracing::warn!(store_id = store.0, %error, "events wait in the outbox");

@@ -107,6 +107,12 @@ impl Db {
         }
     }
 
+    /// Whether a transaction that writes keeps all others that write waiting.
+    #[must_use]
+    pub fn has_one_writer(&self) -> bool {
+        matches!(&*self.0, Engine::Sqlite(_))
+    }
+
     /// Empty the write-ahead log of `SQLite`, in which there are older states of the pages that were written: after it,
     /// what had been deleted and committed before the call is in the log no more. In the file itself `secure_delete`
     /// overwrites what is deleted.

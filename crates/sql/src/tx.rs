@@ -1,6 +1,6 @@
 use std::ops::{Deref, DerefMut};
 
-use crate::{Error, FromRow, Query, Result, postgres, sqlite, value::Datum};
+use crate::{Error, FromRow, LIST_CAP, Query, Result, postgres, sqlite, value::Datum};
 
 /// A transaction that can be read.
 pub struct ReadTx {
@@ -155,10 +155,24 @@ impl WriteTx {
         if self.is_postgres() { " FOR SHARE" } else { "" }
     }
 
+    /// The same, but only their being there is relied on: what else they say may change meanwhile, and whoever holds them
+    /// by [`Self::skip_locked`] keeps nobody waiting.
+    #[must_use]
+    pub fn for_key_share(&self) -> &'static str {
+        if self.is_postgres() { " FOR KEY SHARE" } else { "" }
+    }
+
+    /// How many rows one statement had best write where more than `short` are to be written: where each statement is a
+    /// round trip, as many as a list has.
+    #[must_use]
+    pub fn at_once(&self, short: usize) -> usize {
+        if self.is_postgres() { LIST_CAP } else { short }
+    }
+
     /// As [`Self::for_update`], but rows that another transaction holds are passed over rather than waited for.
     #[must_use]
     pub fn skip_locked(&self) -> &'static str {
-        if self.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }
+        if self.is_postgres() { " FOR NO KEY UPDATE SKIP LOCKED" } else { "" }
     }
 }
 

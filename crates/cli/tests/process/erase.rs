@@ -210,7 +210,6 @@ on_each_engine! {
         if place.engine == Engine::Sqlite {
             assert_eq!(told, "The file was written anew.\n");
             assert_eq!(database.rows("PRAGMA integrity_check"), [["ok"]]);
-            assert_eq!(database.rows("PRAGMA freelist_count"), [["0"]]);
         }
         assert_eq!(found(place), [""; 0]);
         for (before, after) in before.iter().zip(rows()) {
@@ -218,6 +217,11 @@ on_each_engine! {
         }
         assert_eq!(database.number("SELECT COUNT(*) FROM customer"), 700);
         server.stop();
+        if place.engine == Engine::Sqlite {
+            // A server that takes events out of its outbox frees pages again.
+            place.run(&["vacuum"]);
+            assert_eq!(database.rows("PRAGMA freelist_count"), [["0"]]);
+        }
     }
 }
 

@@ -42,10 +42,10 @@ pub async fn note(
 
 /// Whether a store is there; it stays so until the transaction ends.
 pub async fn hold_store(tx: &mut WriteTx, store: StoreId) -> Result<bool> {
-    let for_share = tx.for_share();
+    let for_key_share = tx.for_key_share();
     let found: Option<(i64,)> = tx
         .query("SELECT store_id FROM delivery_turn WHERE store_id = $1")
-        .push(for_share)
+        .push(for_key_share)
         .bind(store)
         .fetch_optional()
         .await?;
