@@ -73,6 +73,9 @@ impl Tokens {
         let mut failures = 0;
         loop {
             tokio::time::sleep(POLL).await;
+            if let Err(error) = self.db.notice_others().await {
+                tracing::warn!(%error, "what other processes write may be seen late");
+            }
             // Only the number has to come quickly. The accounts themselves may be many.
             match tokio::time::timeout(POLL, self.revision()).await {
                 Ok(Ok(revision)) if revision == self.known.load().revision => failures = 0,

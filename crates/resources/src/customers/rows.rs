@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use kernel::{ChannelId, CustomerId, GroupId, StoreId, Timestamp, fold};
-use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes};
+use sql::{FromRow, Mark, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes};
 
 use super::model::{Access, Customer};
 
@@ -194,6 +194,7 @@ pub async fn update(tx: &mut WriteTx, store: StoreId, customer: &Customer) -> Re
          WHERE store_id = $1 AND customer_id = $2",
     );
     with_fields(query, store, customer).execute().await?;
+    tx.mark(Mark::of(store.0, customer.id.0));
     Ok(())
 }
 
@@ -240,6 +241,7 @@ pub async fn set_password(
         .bind(password_hash)
         .execute()
         .await?;
+    tx.mark(Mark::of(store.0, id.0));
     Ok(())
 }
 
@@ -303,6 +305,7 @@ pub async fn exchange_password(
         .bind(after)
         .execute()
         .await?;
+    tx.mark(Mark::of(store.0, id.0));
     Ok(changed > 0)
 }
 
@@ -321,6 +324,7 @@ pub async fn delete(
         .await?;
     let mut ids: Vec<CustomerId> = gone.iter().map(|Gone(id, _)| *id).collect();
     ids.sort_unstable();
+    ids.iter().for_each(|id| tx.mark(Mark::of(store.0, id.0)));
     Ok((ids, gone.into_iter().map(|Gone(_, email_key)| email_key).collect()))
 }
 
@@ -353,6 +357,7 @@ pub async fn next_declaration(
         .bind(now)
         .fetch_optional()
         .await?;
+    tx.mark(Mark::of(store.0, id.0));
     Ok(given.map(|Given(number, at)| (number, at)))
 }
 

@@ -1,0 +1,156 @@
+//! Answers that were written before, kept in memory for who asks again.
+//!
+//! A page is shown again only while nothing that it was made of has changed: [`sql::Marks`] says how that is known, and
+//! why it is right. What is asked for once is not kept: in a store of millions it would push out what is asked for again
+//! and again, and keeping it costs more than it ever saves.
+
+use std::{
+    fmt,
+    hash::BuildHasher as _,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+};
+
+use axum::{
+    body::Bytes,
+    http::{HeaderValue, StatusCode, header::LAST_MODIFIED},
+    response::{IntoResponse, Response},
+};
+use kernel::StoreId;
+use quick_cache::{DefaultHashBuilder, Weighter, sync::Cache};
+use sql::{Db, Mark, Standing};
+
+use crate::answer;
+
+/// A 200 with a JSON body, written out.
+#[derive(Clone, Debug)]
+pub struct Sheet {
+    /// The JSON.
+    pub body: Bytes,
+    /// When what it shows was last changed, where that is told.
+    pub last_modified: Option<HeaderValue>,
+}
+
+/// Which sheet: what it shows, of which of a store's customers, and in which manner where there are several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shown {
+    /// The operation, by its name.
+    pub operation: &'static str,
+    /// Whose customer.
+    pub store: StoreId,
+    /// The customer; a change to it moves the mark of this number in this store.
+    pub customer: i64,
+}
+
+/// Sheets in memory, no more than so many bytes.
+pub struct Shelf {
+    pages: Cache<Shown, Kept, Bytewise>,
+    asked: Asked,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    standing: (Standing, Standing),
+    sheet: Sheet,
+}
+
+impl fmt::Debug for Shelf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shelf").field("pages", &self.pages.len()).finish_non_exhaustive()
+    }
+}
+
+impl Shelf {
+    /// A shelf for so many bytes; with none nothing is ever kept.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        let expected = bytes / EXPECTED;
+        let weight = u64::try_from(bytes).unwrap_or(u64::MAX);
+        Self { pages: Cache::with_weighter(expected, weight, Bytewise), asked: Asked::default() }
+    }
+
+    /// The answer, from the shelf or as `write` writes it from what the database has now.
+    pub(crate) async fn sheet<E>(
+        &self,
+        db: &Db,
+        shown: Shown,
+        write: impl AsyncFnOnce() -> Result<Sheet, E>,
+    ) -> Result<Sheet, E> {
+        let Some(marks) = db.marks().filter(|_| self.pages.capacity() > 0) else {
+            return write().await;
+        };
+        let (one, all) = (Mark::of(shown.store.0, shown.customer), Mark::of(shown.store.0, 0));
+        let standing = || Some((marks.standing(one)?, marks.standing(all)?));
+        // Before the database is read, never after.
+        let Some(seen) = standing() else { return write().await };
+        if let Some(kept) = self.pages.get(&shown) {
+            if kept.standing == seen {
+                return Ok(kept.sheet);
+            }
+            // Also so that what is gone does not lie there.
+            self.pages.remove_if(&shown, |kept| kept.standing != seen);
+        }
+        let sheet = write().await?;
+        if self.asked.again(shown) {
+            self.pages.insert(shown, Kept { standing: seen, sheet: sheet.clone() });
+        }
+        Ok(sheet)
+    }
+}
+
+impl IntoResponse for Sheet {
+    fn into_response(self) -> Response {
+        let mut response = answer::json(StatusCode::OK, self.body);
+        if let Some(at) = self.last_modified {
+            response.headers_mut().insert(LAST_MODIFIED, at);
+        }
+        response
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Bytewise;
+
+impl Weighter<Shown, Kept> for Bytewise {
+    fn weight(&self, _: &Shown, kept: &Kept) -> u64 {
+        let weight = kept.sheet.body.len() + size_of::<(Shown, Kept)>() + 64;
+        u64::try_from(weight).unwrap_or(u64::MAX)
+    }
+}
+
+/// What was asked for lately, nearly: a bit for each page, some of which share one.
+struct Asked {
+    hasher: DefaultHashBuilder,
+    bits: Box<[AtomicU64]>,
+    set: AtomicUsize,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        let bits = std::iter::repeat_with(AtomicU64::default).take(BITS / 64).collect();
+        Self { hasher: DefaultHashBuilder::default(), bits, set: AtomicUsize::default() }
+    }
+}
+
+impl Asked {
+    /// Whether it was asked for before; from now on it was.
+    fn again(&self, shown: Shown) -> bool {
+        let at = usize::try_from(self.hasher.hash_one(shown) >> (64 - BITS.ilog2())).unwrap_or(0);
+        let (word, bit) = (&self.bits[at / 64], 1 << (at % 64));
+        if word.load(Relaxed) & bit != 0 {
+            return true;
+        }
+        word.fetch_or(bit, Relaxed);
+        // Once a quarter is set it says little: what is asked for often is soon there again.
+        if self.set.fetch_add(1, Relaxed) >= BITS / 4 {
+            self.set.store(0, Relaxed);
+            self.bits.iter().for_each(|word| word.store(0, Relaxed));
+        }
+        false
+    }
+}
+
+/// How many bits remember what was asked for: 8 KiB of them.
+const BITS: usize = 1 << 16;
+
+/// How many bytes a page takes, to begin with.
+const EXPECTED: usize = 512;

@@ -1,0 +1,173 @@
+//! What is kept in memory is never shown when it is older than what anybody was already shown.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, Ordering::SeqCst},
+};
+
+use kernel::{Chance as _, SeededChance};
+use serde_json::json;
+use testkit::{Answer, Service, at_once, on_each_engine};
+
+/// What anybody was already shown of something that only grows.
+#[derive(Default)]
+struct Witness(AtomicI64);
+
+impl Witness {
+    /// What an answer must not fall behind: looked at before the question is asked.
+    fn before(&self) -> i64 {
+        self.0.load(SeqCst)
+    }
+
+    /// An answer showed this much.
+    fn sees(&self, before: i64, shown: i64) -> Result<(), String> {
+        if shown < before {
+            return Err(format!("{shown} was shown after {before}"));
+        }
+        self.0.fetch_max(shown, SeqCst);
+        Ok(())
+    }
+}
+
+/// Customers, and what was shown of them: the number in their notes, and when they last declared, in seconds.
+struct Shop {
+    customers: Vec<i64>,
+    notes: Vec<Witness>,
+    declared: Vec<Witness>,
+    is_over: AtomicBool,
+}
+
+impl Shop {
+    async fn open(service: &Service, count: i64) -> Arc<Self> {
+        let row = |n: i64| json!({"email": format!("{n}@example.com"), "first_name": "A", "last_name": "B", "notes": "0"});
+        let mut customers = Vec::new();
+        for n in 0..count {
+            customers.extend(service.made(json!([row(n)])).await);
+        }
+        let witnesses = || customers.iter().map(|_| Witness::default()).collect();
+        let (notes, declared) = (witnesses(), witnesses());
+        Arc::new(Self { notes, declared, is_over: AtomicBool::default(), customers })
+    }
+
+    /// Read one thing of one customer.
+    async fn read(&self, service: &Service, which: usize, consent: bool) -> Result<(), String> {
+        let (witness, path) = if consent {
+            (&self.declared[which], format!("/v3/customers/{}/consent", self.customers[which]))
+        } else {
+            (&self.notes[which], format!("/v2/customers/{}", self.customers[which]))
+        };
+        let before = witness.before();
+        let answer = service.get("read", &path).await;
+        witness.sees(before, shown(&answer)).map_err(|why| format!("{path}: {why}"))
+    }
+
+    /// Change a customer again and again, and then delete it.
+    async fn write(&self, service: &Service, which: usize, times: i64) -> Result<(), String> {
+        let id = self.customers[which];
+        for n in 1..=times {
+            service.set_seconds(self.declared[which].before() + 1);
+            let said = json!({"allow": ["essential"], "deny": []});
+            let declared =
+                service.put("modify", &format!("/v3/customers/{id}/consent"), said).await;
+            self.declared[which].sees(0, shown(&declared))?;
+            let noted = service
+                .put("modify", &format!("/v2/customers/{id}"), json!({"notes": n.to_string()}))
+                .await;
+            self.notes[which].sees(0, shown(&noted))?;
+            self.read(service, which, n % 2 == 0).await?;
+        }
+        let gone = service.delete("modify", &format!("/v2/customers/{id}")).await;
+        assert_eq!(gone.status, 204, "{gone}");
+        self.notes[which].sees(0, GONE)?;
+        self.declared[which].sees(0, GONE)
+    }
+}
+
+/// More than anything: who is deleted is not shown again.
+const GONE: i64 = i64::MAX;
+
+fn shown(answer: &Answer) -> i64 {
+    let body = answer.json();
+    match (answer.status, body["notes"].as_str(), body["updated_at"].as_str()) {
+        (200, Some(notes), _) => notes.parse().expect("a number"),
+        (200, None, Some(at)) => kernel::WhenFilter::parse(at).expect("a time").from.seconds(),
+        (404, ..) => GONE,
+        _ => panic!("{answer}"),
+    }
+}
+
+#[test]
+fn a_witness_notices_what_goes_back_in_time() {
+    let witness = Witness::default();
+    let early = witness.before();
+    witness.sees(witness.before(), 3).unwrap();
+    witness.sees(witness.before(), 3).unwrap();
+    // Who asked before anybody was shown more may be shown less.
+    witness.sees(early, 2).unwrap();
+    assert!(witness.sees(witness.before(), 2).is_err());
+    witness.sees(witness.before(), GONE).unwrap();
+    assert!(witness.sees(witness.before(), 4).is_err());
+}
+
+on_each_engine! {
+    /// Eight write, 56 read, all of the same sixteen customers; the consent of some is asked for far more often.
+    async fn nobody_is_shown_less_than_anybody_was(service: Service) {
+        let shop = Shop::open(&service, 16).await;
+        let service = Arc::new(service);
+        let writers = (0..8).map(|writer| {
+            let (service, shop) = (Arc::clone(&service), Arc::clone(&shop));
+            async move {
+                let mut written = shop.write(&service, writer, 20).await;
+                if written.is_ok() {
+                    written = shop.write(&service, writer + 8, 20).await;
+                }
+                shop.is_over.store(true, SeqCst);
+                written
+            }
+        });
+        let readers = (0..56).map(|reader| {
+            let (service, shop) = (Arc::clone(&service), Arc::clone(&shop));
+            async move {
+                let chance = SeededChance::new(reader);
+                while !shop.is_over.load(SeqCst) {
+                    let drawn = chance.number();
+                    let which = usize::try_from(drawn % 16).expect("small");
+                    // What is answered from memory waits for nothing, and would let nobody else run.
+                    tokio::task::yield_now().await;
+                    let read = shop.read(&service, which, drawn & 16 == 0).await;
+                    if read.is_err() {
+                        shop.is_over.store(true, SeqCst);
+                        return read;
+                    }
+                }
+                Ok(())
+            }
+        });
+        type Task = std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+        let tasks = writers.map(|it| Box::pin(it) as Task).chain(readers.map(|it| Box::pin(it) as Task));
+        let outcomes: Result<Vec<()>, String> = at_once(tasks.collect::<Vec<_>>()).await.into_iter().collect();
+        outcomes.unwrap();
+    }
+
+    /// What another process does to the same file is seen as soon as its revoked tokens are.
+    async fn what_another_process_writes_is_seen(service: Service) {
+        let [id] = service.made(json!([{"email": "a@example.com", "first_name": "A", "last_name": "B"}])).await[..] else {
+            panic!("one")
+        };
+        let path = format!("/v2/customers/{id}");
+        for _ in 0..3 {
+            assert_eq!(service.get("read", &path).await.json()["notes"], "");
+        }
+        let other = service.beside().await;
+        other.put("modify", &path, json!({"notes": "1"})).await;
+        service.app().db.notice_others().await.unwrap();
+        assert_eq!(service.get("read", &path).await.json()["notes"], "1");
+        // Or as soon as this process writes anything itself.
+        for _ in 0..3 {
+            service.get("read", &path).await;
+        }
+        other.put("modify", &path, json!({"notes": "2"})).await;
+        service.made(json!([{"email": "b@example.com", "first_name": "B", "last_name": "B"}])).await;
+        assert_eq!(service.get("read", &path).await.json()["notes"], "2");
+    }
+}
