@@ -175,6 +175,8 @@ impl Writer {
             // Another process writes: the command line, or a second server. Others may run meanwhile.
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+            // It may have committed, and begun again: nobody else looks while this waits.
+            self.notice_others()?;
         }
         self.notice_others()?;
         let committer = send_committer(queue);
