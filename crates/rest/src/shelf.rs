@@ -60,7 +60,7 @@ impl fmt::Debug for Shelf {
 }
 
 impl Shelf {
-    /// A shelf for so many bytes; with none nothing is ever kept.
+    /// A shelf for so many bytes; with none nothing is ever kept. They are taken as pages come, not before.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         let expected = bytes / EXPECTED;
@@ -91,7 +91,10 @@ impl Shelf {
         }
         let sheet = write().await?;
         if self.asked.again(shown) {
-            self.pages.insert(shown, Kept { standing: seen, sheet: sheet.clone() });
+            // In no more room than it takes: it was written into more.
+            let body = Bytes::copy_from_slice(&sheet.body);
+            let sheet = Sheet { body, last_modified: sheet.last_modified.clone() };
+            self.pages.insert(shown, Kept { standing: seen, sheet });
         }
         Ok(sheet)
     }
@@ -112,7 +115,8 @@ struct Bytewise;
 
 impl Weighter<Shown, Kept> for Bytewise {
     fn weight(&self, _: &Shown, kept: &Kept) -> u64 {
-        let weight = kept.sheet.body.len() + size_of::<(Shown, Kept)>() + 64;
+        let date = kept.sheet.last_modified.as_ref().map_or(0, HeaderValue::len);
+        let weight = kept.sheet.body.len() + date + size_of::<(Shown, Kept)>() + OVERHEAD;
         u64::try_from(weight).unwrap_or(u64::MAX)
     }
 }
@@ -154,3 +158,6 @@ const BITS: usize = 1 << 16;
 
 /// How many bytes a page takes, to begin with.
 const EXPECTED: usize = 512;
+
+/// How many bytes a page takes besides itself: in the table, in its queue, and for being shared.
+const OVERHEAD: usize = 96;
