@@ -111,7 +111,7 @@ impl App {
 }
 
 impl App {
-    /// A page of a customer: as it was written before if it can be shown again, or as `write` writes it.
+    /// A page: as it was written before if it can be shown again, or as `write` writes it.
     pub async fn sheet<E>(
         &self,
         shown: Shown,

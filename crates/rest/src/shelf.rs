@@ -30,15 +30,32 @@ pub struct Sheet {
     pub last_modified: Option<HeaderValue>,
 }
 
-/// Which sheet: what it shows, of which of a store's customers, and in which manner where there are several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Which sheet: what it shows, of what in a store, and in which manner where there are several.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Shown {
-    /// The operation, by its name.
-    pub operation: &'static str,
-    /// Whose customer.
-    pub store: StoreId,
-    /// The customer; a change to it moves the mark of this number in this store.
-    pub customer: i64,
+    operation: &'static str,
+    store: StoreId,
+    /// The mark of this number in this store moves with what is shown.
+    thing: i64,
+    query: String,
+}
+
+impl Shown {
+    /// What an operation, by its name, shows of one thing of a store, whose mark has this number.
+    #[must_use]
+    pub fn of(operation: &'static str, store: StoreId, thing: i64) -> Self {
+        Self { operation, store, thing, query: String::new() }
+    }
+
+    /// What it shows to who asks with this query, as it was sent.
+    #[must_use]
+    pub fn to(self, query: &str) -> Self {
+        Self { query: query.to_owned(), ..self }
+    }
+
+    fn mark(&self) -> Mark {
+        Mark::of(self.store.0, self.thing)
+    }
 }
 
 /// Sheets in memory, no more than so many bytes.
@@ -75,10 +92,11 @@ impl Shelf {
         shown: Shown,
         write: impl AsyncFnOnce() -> Result<Sheet, E>,
     ) -> Result<Sheet, E> {
-        let Some(marks) = db.marks().filter(|_| self.pages.capacity() > 0) else {
+        let is_short = shown.query.len() <= LONGEST_QUERY;
+        let Some(marks) = db.marks().filter(|_| is_short && self.pages.capacity() > 0) else {
             return write().await;
         };
-        let (one, all) = (Mark::of(shown.store.0, shown.customer), Mark::of(shown.store.0, 0));
+        let (one, all) = (shown.mark(), Mark::of(shown.store.0, 0));
         let standing = || Some((marks.standing(one)?, marks.standing(all)?));
         // Before the database is read, never after.
         let Some(seen) = standing() else { return write().await };
@@ -90,7 +108,7 @@ impl Shelf {
             self.pages.remove_if(&shown, |kept| kept.standing != seen);
         }
         let sheet = write().await?;
-        if self.asked.again(shown) {
+        if self.asked.again(&shown) {
             // In no more room than it takes: it was written into more.
             let body = Bytes::copy_from_slice(&sheet.body);
             let sheet = Sheet { body, last_modified: sheet.last_modified.clone() };
@@ -114,9 +132,10 @@ impl IntoResponse for Sheet {
 struct Bytewise;
 
 impl Weighter<Shown, Kept> for Bytewise {
-    fn weight(&self, _: &Shown, kept: &Kept) -> u64 {
+    fn weight(&self, shown: &Shown, kept: &Kept) -> u64 {
         let date = kept.sheet.last_modified.as_ref().map_or(0, HeaderValue::len);
-        let weight = kept.sheet.body.len() + date + size_of::<(Shown, Kept)>() + OVERHEAD;
+        let text = shown.query.len() + date + kept.sheet.body.len();
+        let weight = text + size_of::<(Shown, Kept)>() + OVERHEAD;
         u64::try_from(weight).unwrap_or(u64::MAX)
     }
 }
@@ -137,7 +156,7 @@ impl Default for Asked {
 
 impl Asked {
     /// Whether it was asked for before; from now on it was.
-    fn again(&self, shown: Shown) -> bool {
+    fn again(&self, shown: &Shown) -> bool {
         let at = usize::try_from(self.hasher.hash_one(shown) >> (64 - BITS.ilog2())).unwrap_or(0);
         let (word, bit) = (&self.bits[at / 64], 1 << (at % 64));
         if word.load(Relaxed) & bit != 0 {
@@ -152,6 +171,9 @@ impl Asked {
         false
     }
 }
+
+/// The longest query, in bytes, under which a page is kept.
+const LONGEST_QUERY: usize = 512;
 
 /// How many bits remember what was asked for: 8 KiB of them.
 const BITS: usize = 1 << 16;

@@ -66,7 +66,8 @@ impl Marks {
     pub fn standing(&self, mark: Mark) -> Option<Standing> {
         let here = self.places[mark.place].load(SeqCst);
         let everywhere = self.everywhere.load(SeqCst);
-        (here % 2 == 0 && everywhere % 2 == 0).then_some(Standing { here, everywhere })
+        (here.is_multiple_of(2) && everywhere.is_multiple_of(2))
+            .then_some(Standing { here, everywhere })
     }
 
     /// These marks begin to move. What is committed may be read from now on.

@@ -30,7 +30,7 @@ async fn get(
         let declared_at = app.clock.now();
         return Json(ConsentBody::from(Consent { declared_at, ..read().await? })).sheet();
     }
-    let shown = Shown { operation: "consent", store: caller.store, customer };
+    let shown = Shown::of("consent", caller.store, customer);
     app.sheet(shown, async || Json(ConsentBody::from(read().await?)).sheet()).await
 }
 

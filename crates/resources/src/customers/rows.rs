@@ -158,6 +158,10 @@ pub async fn holders(
         .await
 }
 
+/// The number of the mark that moves when anything changes that lists of customers show of them, or that finds them:
+/// no customer has it.
+pub const LISTED: i64 = i64::MIN;
+
 /// Add a customer. No password is the empty hash.
 pub async fn insert(
     tx: &mut WriteTx,
@@ -180,6 +184,7 @@ pub async fn insert(
         .bind(password_hash)
         .execute()
         .await?;
+    tx.mark(Mark::of(store.0, LISTED));
     Ok(())
 }
 
@@ -195,6 +200,7 @@ pub async fn update(tx: &mut WriteTx, store: StoreId, customer: &Customer) -> Re
     );
     with_fields(query, store, customer).execute().await?;
     tx.mark(Mark::of(store.0, customer.id.0));
+    tx.mark(Mark::of(store.0, LISTED));
     Ok(())
 }
 
@@ -324,7 +330,10 @@ pub async fn delete(
         .await?;
     let mut ids: Vec<CustomerId> = gone.iter().map(|Gone(id, _)| *id).collect();
     ids.sort_unstable();
-    ids.iter().for_each(|id| tx.mark(Mark::of(store.0, id.0)));
+    for id in &ids {
+        tx.mark(Mark::of(store.0, id.0));
+    }
+    tx.mark(Mark::of(store.0, LISTED));
     Ok((ids, gone.into_iter().map(|Gone(_, email_key)| email_key).collect()))
 }
 

@@ -80,7 +80,7 @@ async fn get(
         let (customer, belongings) = ops::find(&app, &caller, CustomerId(id)).await?;
         shown(Json::ok, customer, &belongings, &app, &caller).sheet()
     };
-    app.sheet(Shown { operation, store: caller.store, customer: id }, write).await
+    app.sheet(Shown::of(operation, caller.store, id), write).await
 }
 
 async fn create(

@@ -371,7 +371,9 @@ pub async fn delete_of_customers(
     store: StoreId,
     ids: &[CustomerId],
 ) -> Result<()> {
-    ids.iter().for_each(|id| tx.mark(Mark::of(store.0, id.0)));
+    for id in ids {
+        tx.mark(Mark::of(store.0, id.0));
+    }
     tx.query("DELETE FROM form_value WHERE store_id = $1 AND customer_id IN ")
         .bind(store)
         .push_list(ids.iter().copied())

@@ -52,16 +52,31 @@ impl Shop {
         Arc::new(Self { notes, declared, is_over: AtomicBool::default(), customers })
     }
 
-    /// Read one thing of one customer.
-    async fn read(&self, service: &Service, which: usize, consent: bool) -> Result<(), String> {
-        let (witness, path) = if consent {
-            (&self.declared[which], format!("/v3/customers/{}/consent", self.customers[which]))
-        } else {
-            (&self.notes[which], format!("/v2/customers/{}", self.customers[which]))
+    /// Read one thing of one customer, or all of them in a list.
+    async fn read(&self, service: &Service, which: usize, page: Page) -> Result<(), String> {
+        let id = self.customers[which];
+        let (witness, path) = match page {
+            Page::Notes => (&self.notes[which], format!("/v2/customers/{id}")),
+            Page::Consent => (&self.declared[which], format!("/v3/customers/{id}/consent")),
+            Page::List => return self.read_all(service).await,
         };
         let before = witness.before();
         let answer = service.get("read", &path).await;
         witness.sees(before, shown(&answer)).map_err(|why| format!("{path}: {why}"))
+    }
+
+    async fn read_all(&self, service: &Service) -> Result<(), String> {
+        let before: Vec<i64> = self.notes.iter().map(Witness::before).collect();
+        let answer = service.get("read", "/v3/customers?limit=250").await;
+        assert_eq!(answer.status, 200, "{answer}");
+        let body = answer.json();
+        let rows = body["data"].as_array().expect("a list");
+        for ((id, witness), before) in self.customers.iter().zip(&self.notes).zip(before) {
+            let row = rows.iter().find(|row| row["id"] == *id);
+            let notes = row.map_or(GONE, |row| number(&row["notes"]));
+            witness.sees(before, notes).map_err(|why| format!("{id} in the list: {why}"))?;
+        }
+        Ok(())
     }
 
     /// Change a customer again and again, and then delete it; look at it in between.
@@ -77,7 +92,7 @@ impl Shop {
                 .put("modify", &format!("/v2/customers/{id}"), json!({"notes": n.to_string()}))
                 .await;
             self.notes[which].sees(0, shown(&noted))?;
-            self.read(&at.reads, which, n % 2 == 0).await?;
+            self.read(&at.reads, which, Page::drawn(n.unsigned_abs())).await?;
         }
         let gone = service.delete("modify", &format!("/v2/customers/{id}")).await;
         assert_eq!(gone.status, 204, "{gone}");
@@ -108,7 +123,8 @@ impl Shop {
                     let which = usize::try_from(drawn % 16).expect("small");
                     // What is answered from memory waits for nothing, and would let nobody else run.
                     tokio::task::yield_now().await;
-                    let read = shop.read(&at.reads, which, drawn & 16 == 0).await;
+                    let page = Page::drawn(u64::from(drawn / 16));
+                    let read = shop.read(&at.reads, which, page).await;
                     if read.is_err() {
                         shop.is_over.store(true, SeqCst);
                         return read;
@@ -117,12 +133,14 @@ impl Shop {
                 Ok(())
             }
         });
-        type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
         let tasks =
             writers.map(|it| Box::pin(it) as Task).chain(readers.map(|it| Box::pin(it) as Task));
         at_once(tasks.collect::<Vec<_>>()).await.into_iter().collect()
     }
 }
+
+/// One who writes or reads; why the trial is over where it found something.
+type Task = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// Who is asked to change something, and who is asked what there is.
 #[derive(Clone)]
@@ -131,17 +149,34 @@ struct Servers {
     reads: Service,
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Page {
+    Notes,
+    Consent,
+    List,
+}
+
+impl Page {
+    fn drawn(number: u64) -> Self {
+        [Self::Notes, Self::Consent, Self::List][usize::try_from(number % 3).expect("small")]
+    }
+}
+
 /// More than anything: who is deleted is not shown again.
 const GONE: i64 = i64::MAX;
 
 fn shown(answer: &Answer) -> i64 {
     let body = answer.json();
-    match (answer.status, body["notes"].as_str(), body["updated_at"].as_str()) {
-        (200, Some(notes), _) => notes.parse().expect("a number"),
-        (200, None, Some(at)) => kernel::WhenFilter::parse(at).expect("a time").from.seconds(),
-        (404, ..) => GONE,
+    match (answer.status, body["updated_at"].as_str()) {
+        (200, Some(at)) => kernel::WhenFilter::parse(at).expect("a time").from.seconds(),
+        (200, None) => number(&body["notes"]),
+        (404, _) => GONE,
         _ => panic!("{answer}"),
     }
+}
+
+fn number(notes: &serde_json::Value) -> i64 {
+    notes.as_str().and_then(|notes| notes.parse().ok()).expect("a number")
 }
 
 #[test]
@@ -223,6 +258,44 @@ on_each_engine! {
         for path in &paths {
             assert_eq!(service.get("read", path).await.status, 401);
         }
+    }
+
+    /// A list is kept under the query that asked for it, and only where it shows nothing but customers.
+    async fn a_list_is_shown_again_until_a_customer_is_made_changed_or_deleted(service: Service) {
+        let row = |name: &str| json!({"email": format!("{name}@example.com"), "first_name": "A", "last_name": "B"});
+        let ids = service.made(json!([row("a"), row("b")])).await;
+        let list = async |query: &str| {
+            let mut answers = Vec::new();
+            for _ in 0..3 {
+                answers.push(service.get("read", &format!("/v3/customers?{query}")).await.json());
+            }
+            assert!(answers[0] == answers[1] && answers[1] == answers[2], "{query}");
+            answers.swap_remove(0)
+        };
+        let company = async |query: &str| list(query).await["data"][0]["company"].clone();
+        let total = async || list("limit=1").await["meta"]["pagination"]["total"].clone();
+        assert_eq!((company("").await, total().await), (json!(""), json!(2)));
+        service.put("modify", "/v3/customers", json!([{"id": ids[1], "company": "C"}])).await;
+        for query in ["sort=date_created:desc&limit=1", "id:in=2", "company:in=C", "email:in=b@example.com"] {
+            assert_eq!(company(query).await, "C", "{query}");
+        }
+        // The links are the caller's own.
+        for query in ["limit=1&sort=date_created:asc", "sort=date_created:asc&limit=1"] {
+            let next = list(query).await["meta"]["cursor_pagination"]["links"]["next"].clone();
+            assert!(next.as_str().is_some_and(|next| next.contains(query)), "{query}: {next}");
+        }
+        service.made(json!([row("c")])).await;
+        assert_eq!(total().await, 3);
+        service.delete("modify", &format!("/v3/customers?id:in={}", ids[0])).await;
+        assert_eq!(total().await, 2);
+        assert_eq!(list(&format!("id:in={}", ids[0])).await["data"], json!([]));
+        // Addresses change under no mark of their own.
+        let with = format!("id:in={}&include=addresses", ids[1]);
+        assert_eq!(list(&with).await["data"][0]["address_count"], 0);
+        let address = json!([{"customer_id": ids[1], "first_name": "A", "last_name": "B", "address1": "1 Way", "city": "X",
+            "country_code": "US", "state_or_province": "Texas", "postal_code": "1"}]);
+        assert_eq!(service.post("modify", "/v3/customers/addresses", address).await.status, 200);
+        assert_eq!(list(&with).await["data"][0]["address_count"], 1);
     }
 
     /// What another process does to the same file is seen as soon as its revoked tokens are.

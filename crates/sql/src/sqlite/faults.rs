@@ -315,8 +315,8 @@ async fn what_another_process_commits_moves_every_mark_also_while_a_writer_waits
     let batch = |text| other.execute_batch(text).expect("done");
     batch("BEGIN IMMEDIATE; INSERT INTO t (id, who) VALUES (7, 'other');");
     let mut writing = JoinSet::new();
-    let waiting = db.clone();
-    writing.spawn(async move { claim(&waiting, 7, "own").await });
+    let own = db.clone();
+    writing.spawn(async move { claim(&own, 7, "own").await });
     sleep(Duration::from_millis(50)).await;
     assert_eq!(standing(), before, "nothing is committed");
     batch("COMMIT; BEGIN IMMEDIATE;");
