@@ -60,7 +60,8 @@ impl Shown {
 
 /// Sheets in memory, no more than so many bytes.
 pub struct Shelf {
-    pages: Cache<Shown, Kept, Bytewise>,
+    /// `None` where no page is ever kept.
+    pages: Option<Cache<Shown, Kept, Bytewise>>,
     asked: Asked,
 }
 
@@ -72,7 +73,8 @@ struct Kept {
 
 impl fmt::Debug for Shelf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shelf").field("pages", &self.pages.len()).finish_non_exhaustive()
+        let pages = self.pages.as_ref().map(Cache::len);
+        f.debug_struct("Shelf").field("pages", &pages).finish_non_exhaustive()
     }
 }
 
@@ -82,7 +84,8 @@ impl Shelf {
     pub fn new(bytes: usize) -> Self {
         let expected = bytes / EXPECTED;
         let weight = u64::try_from(bytes).unwrap_or(u64::MAX);
-        Self { pages: Cache::with_weighter(expected, weight, Bytewise), asked: Asked::default() }
+        let pages = (bytes > 0).then(|| Cache::with_weighter(expected, weight, Bytewise));
+        Self { pages, asked: Asked::default() }
     }
 
     /// The answer, from the shelf or as `write` writes it from what the database has now.
@@ -93,26 +96,26 @@ impl Shelf {
         write: impl AsyncFnOnce() -> Result<Sheet, E>,
     ) -> Result<Sheet, E> {
         let is_short = shown.query.len() <= LONGEST_QUERY;
-        let Some(marks) = db.marks().filter(|_| is_short && self.pages.capacity() > 0) else {
+        let Some((marks, pages)) = db.marks().zip(self.pages.as_ref()).filter(|_| is_short) else {
             return write().await;
         };
         let (one, all) = (shown.mark(), Mark::of(shown.store.0, 0));
         let standing = || Some((marks.standing(one)?, marks.standing(all)?));
         // Before the database is read, never after.
         let Some(seen) = standing() else { return write().await };
-        if let Some(kept) = self.pages.get(&shown) {
+        if let Some(kept) = pages.get(&shown) {
             if kept.standing == seen {
                 return Ok(kept.sheet);
             }
             // Also so that what is gone does not lie there.
-            self.pages.remove_if(&shown, |kept| kept.standing != seen);
+            pages.remove_if(&shown, |kept| kept.standing != seen);
         }
         let sheet = write().await?;
         if self.asked.again(&shown) {
             // In no more room than it takes: it was written into more.
             let body = Bytes::copy_from_slice(&sheet.body);
             let sheet = Sheet { body, last_modified: sheet.last_modified.clone() };
-            self.pages.insert(shown, Kept { standing: seen, sheet });
+            pages.insert(shown, Kept { standing: seen, sheet });
         }
         Ok(sheet)
     }

@@ -298,25 +298,45 @@ on_each_engine! {
         assert_eq!(list(&with).await["data"][0]["address_count"], 1);
     }
 
-    /// What another process does to the same file is seen as soon as its revoked tokens are.
+    /// What another process does to the same file is seen as soon as its revoked tokens are; until then every page that was
+    /// kept is shown as it was.
     async fn what_another_process_writes_is_seen(service: Service) {
         let [id] = service.made(json!([{"email": "a@example.com", "first_name": "A", "last_name": "B"}])).await[..] else {
             panic!("one")
         };
-        let path = format!("/v2/customers/{id}");
+        let pages = [
+            (format!("/v2/customers/{id}"), "/notes"),
+            ("/v3/customers?limit=250".to_owned(), "/data/0/notes"),
+            (format!("/v3/customers/{id}/consent"), "/allow/0"),
+        ];
+        let shown = async || {
+            let mut shown = Vec::new();
+            for (path, place) in &pages {
+                let body = service.get("read", path).await.json();
+                shown.push(body.pointer(place).and_then(|it| it.as_str()).unwrap_or_default().to_owned());
+            }
+            shown
+        };
         for _ in 0..3 {
-            assert_eq!(service.get("read", &path).await.json()["notes"], "");
+            assert_eq!(shown().await, ["", "", ""]);
         }
         let other = service.beside_drawing(7).await;
-        other.put("modify", &path, json!({"notes": "1"})).await;
-        service.app().db.notice_others().await.unwrap();
-        assert_eq!(service.get("read", &path).await.json()["notes"], "1");
-        // Or as soon as this process writes anything itself.
-        for _ in 0..3 {
-            service.get("read", &path).await;
+        let write = async |notes: &str, allow: &str| {
+            other.put("modify", &pages[0].0, json!({"notes": notes})).await;
+            other.put("modify", &pages[2].0, json!({"allow": [allow], "deny": []})).await;
+        };
+        write("1", "essential").await;
+        if service.app().db.marks().is_some() {
+            assert_eq!(shown().await, ["", "", ""], "kept");
         }
-        other.put("modify", &path, json!({"notes": "2"})).await;
-        service.made(json!([{"email": "b@example.com", "first_name": "B", "last_name": "B"}])).await;
-        assert_eq!(service.get("read", &path).await.json()["notes"], "2");
+        service.app().db.notice_others().await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(shown().await, ["1", "1", "essential"]);
+        }
+        // Or as soon as this process writes anything itself.
+        write("2", "targeting").await;
+        service.post("modify", "/v3/customers/attributes", json!([{"name": "n", "type": "string"}])).await;
+        assert_eq!(shown().await, ["2", "2", "targeting"]);
+        other.app().db.close().await.unwrap();
     }
 }
