@@ -1,6 +1,6 @@
 use std::ops::{Deref, DerefMut};
 
-use crate::{Error, FromRow, LIST_CAP, Query, Result, postgres, sqlite, value::Datum};
+use crate::{Error, FromRow, LIST_CAP, Mark, Query, Result, postgres, sqlite, value::Datum};
 
 /// A transaction that can be read.
 pub struct ReadTx {
@@ -138,6 +138,14 @@ impl WriteTx {
     /// Begin a statement that may write. `INSERT … RETURNING` is fetched like any other.
     pub fn query(&mut self, text: &'static str) -> Query<'_, Writes> {
         Query::new(&mut self.0, text)
+    }
+
+    /// What this mark stands for is changed by this transaction: nothing that was made of it before may be shown once
+    /// this is committed (see [`crate::Marks`]).
+    pub fn mark(&mut self, mark: Mark) {
+        if let Engine::Turn(turn) = &mut self.0.engine {
+            turn.mark(mark);
+        }
     }
 
     /// The clause, with a space before it, that holds the rows just read until the transaction ends.

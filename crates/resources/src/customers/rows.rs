@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use kernel::{ChannelId, CustomerId, GroupId, StoreId, Timestamp, fold};
-use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes};
+use sql::{FromRow, Mark, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes};
 
 use super::model::{Access, Customer};
 
@@ -165,6 +165,10 @@ pub async fn holders(
         .await
 }
 
+/// The number of the mark that moves when anything changes that lists of customers show of them, or that finds them:
+/// no customer has it.
+pub const LISTED: i64 = i64::MIN;
+
 /// Add a customer. No password is the empty hash.
 pub async fn insert(
     tx: &mut WriteTx,
@@ -187,6 +191,7 @@ pub async fn insert(
         .bind(password_hash)
         .execute()
         .await?;
+    tx.mark(Mark::of(store.0, LISTED));
     Ok(())
 }
 
@@ -201,6 +206,8 @@ pub async fn update(tx: &mut WriteTx, store: StoreId, customer: &Customer) -> Re
          WHERE store_id = $1 AND customer_id = $2",
     );
     with_fields(query, store, customer).execute().await?;
+    tx.mark(Mark::of(store.0, customer.id.0));
+    tx.mark(Mark::of(store.0, LISTED));
     Ok(())
 }
 
@@ -247,6 +254,7 @@ pub async fn set_password(
         .bind(password_hash)
         .execute()
         .await?;
+    tx.mark(Mark::of(store.0, id.0));
     Ok(())
 }
 
@@ -310,6 +318,7 @@ pub async fn exchange_password(
         .bind(after)
         .execute()
         .await?;
+    tx.mark(Mark::of(store.0, id.0));
     Ok(changed > 0)
 }
 
@@ -328,6 +337,10 @@ pub async fn delete(
         .await?;
     let mut ids: Vec<CustomerId> = gone.iter().map(|Gone(id, _)| *id).collect();
     ids.sort_unstable();
+    for id in &ids {
+        tx.mark(Mark::of(store.0, id.0));
+    }
+    tx.mark(Mark::of(store.0, LISTED));
     Ok((ids, gone.into_iter().map(|Gone(_, email_key)| email_key).collect()))
 }
 
@@ -360,6 +373,7 @@ pub async fn next_declaration(
         .bind(now)
         .fetch_optional()
         .await?;
+    tx.mark(Mark::of(store.0, id.0));
     Ok(given.map(|Given(number, at)| (number, at)))
 }
 
