@@ -35,6 +35,10 @@ need_clients() {
     need npm command -v npm
 }
 
+need_valgrind() {
+    need valgrind command -v valgrind
+}
+
 # provide NEED...: check each need, install what is missing when root, and fail by name for the rest.
 provide() {
     check "$@"
