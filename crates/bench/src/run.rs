@@ -11,7 +11,7 @@ use crate::{
     postgres::Postgres,
     probe, process, report,
     results::{Body, Cell, Results},
-    webhooks,
+    sections,
     work::{self, Examiner, Work},
 };
 
@@ -126,7 +126,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let write = || {
         fs::create_dir_all(options.out.parent().unwrap_or(&options.out))?;
         let before = fs::read_to_string(&options.out).unwrap_or_default();
-        fs::write(&options.out, document + webhooks::of_document(&before))
+        fs::write(&options.out, document + &sections::of_others(&before))
     };
     write().map_err(|e| format!("{}: {e}", options.out.display()))?;
     say(&format!("written to {}", options.out.display()));
