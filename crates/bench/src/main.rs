@@ -19,6 +19,7 @@ mod load;
 mod machine;
 mod peer;
 mod peers;
+mod plot;
 mod postgres;
 mod probe;
 mod process;

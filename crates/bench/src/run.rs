@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 use crate::{
     contenders::{Arena, Kind, Purpose, Server},
     load::{self, Load},
-    machine,
+    machine, plot,
     postgres::Postgres,
     probe, process, report,
     results::{Body, Cell, Results},
@@ -103,6 +103,11 @@ impl Options {
         kinds
     }
 
+    /// Where the document's plot goes: beside it.
+    pub(crate) fn plot(&self) -> PathBuf {
+        self.out.with_extension("svg")
+    }
+
     fn works(&self) -> Vec<Work> {
         let wanted =
             |work: &Work| self.work.is_empty() || self.work.iter().any(|key| key == work.key);
@@ -115,9 +120,9 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let mut arena = Arena::new(dir, custodia, options.shim.clone(), options.sync_us);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| e.to_string())?;
-    let document = measured(&mut arena, options, &runtime);
+    let written = measured(&mut arena, options, &runtime);
     let cleared = runtime.block_on(arena.clear());
-    let document = document?;
+    let (document, plot) = written?;
     cleared?;
     if options.quick {
         print!("{document}");
@@ -126,6 +131,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let write = || {
         fs::create_dir_all(options.out.parent().unwrap_or(&options.out))?;
         let before = fs::read_to_string(&options.out).unwrap_or_default();
+        fs::write(options.plot(), plot)?;
         fs::write(&options.out, document + &sections::of_others(&before))
     };
     write().map_err(|e| format!("{}: {e}", options.out.display()))?;
@@ -133,8 +139,12 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-/// The document.
-fn measured(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<String, String> {
+/// The document, and its plot.
+fn measured(
+    arena: &mut Arena,
+    options: &Options,
+    runtime: &Runtime,
+) -> Result<(String, String), String> {
     let (measure, kinds, works) = (options.measure(), options.kinds(), options.works());
     say(&format!("filling the databases with {} customers", measure.customers));
     arena.make_sqlite(measure.customers, &kinds)?;
@@ -148,7 +158,8 @@ fn measured(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<S
     starts(arena, &kinds, &measure, &mut results)?;
     rounds(arena, &measure, (&kinds, &works), &mut results, runtime)?;
     let machine = machine::describe(&arena.dir, version.as_deref());
-    Ok(report::document(&results, &measure, options, &kinds, &machine))
+    let document = report::document(&results, &measure, options, &kinds, &machine);
+    Ok((document, plot::svg(&results, &kinds)))
 }
 
 /// Start each again and again; leave the last one alone for a while and see what it holds on to.
