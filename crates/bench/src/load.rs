@@ -18,7 +18,7 @@ use crate::{
     data::DECLARATIONS,
     pages::{Page, Pages},
     process::Cpu,
-    shop::Shop,
+    shop::{Shop, runtime},
     wire::{self, Answer},
     work::{Ask, Examiner},
 };
@@ -65,10 +65,18 @@ pub(crate) struct Written {
 }
 
 /// What one connection saw.
-struct Seen {
+pub(crate) struct Seen {
     /// Nanoseconds, of the measured part.
-    latencies: Vec<u32>,
-    written: Written,
+    pub(crate) latencies: Vec<u32>,
+    pub(crate) written: Written,
+}
+
+/// How many converse, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    pub(crate) connections: usize,
+    pub(crate) warm_up: Duration,
+    pub(crate) measured: Duration,
 }
 
 /// What some kinds of work need to know beforehand.
@@ -89,55 +97,82 @@ enum Last {
 
 /// Run the load and measure `server` meanwhile.
 pub(crate) fn run(load: Load, server: &Cpu) -> Result<Figures, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| e.to_string())?;
-    let limit = load.warm_up + load.measured + Duration::from_secs(20);
-    let driven = async { tokio::time::timeout(limit, drive(load, server)).await };
-    runtime.block_on(driven).map_err(|_| "the server stopped answering".to_owned())?
+    let Load { connections, warm_up, measured, .. } = load;
+    let ground = Arc::new(runtime()?.block_on(Ground::survey(&load))?);
+    let load = Arc::new(load);
+    let pace = Pace { connections, warm_up, measured };
+    pace.run(server, |number, begin, end| {
+        converse(Arc::clone(&load), Arc::clone(&ground), number, begin, end)
+    })
 }
 
-async fn drive(load: Load, server: &Cpu) -> Result<Figures, String> {
-    let ground = Arc::new(Ground::survey(&load).await?);
-    let load = Arc::new(load);
-    let begin = Instant::now() + load.warm_up;
-    let end = begin + load.measured;
-    let mut connections = JoinSet::new();
-    for number in 0..load.connections {
-        connections.spawn(converse(Arc::clone(&load), Arc::clone(&ground), number, begin, end));
+impl Pace {
+    /// Let each connection converse, given its number, when to begin to measure and when to end; measure `server`
+    /// meanwhile.
+    pub(crate) fn run<F>(
+        self,
+        server: &Cpu,
+        converse: impl FnMut(usize, Instant, Instant) -> F,
+    ) -> Result<Figures, String>
+    where
+        F: Future<Output = Result<Seen, String>> + Send + 'static,
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| e.to_string())?;
+        let limit = self.warm_up + self.measured + Duration::from_secs(20);
+        let driven = async { tokio::time::timeout(limit, self.drive(server, converse)).await };
+        runtime.block_on(driven).map_err(|_| "the server stopped answering".to_owned())?
     }
-    tokio::time::sleep_until(begin.into()).await;
-    let (before, own_before) = (server.read(), Cpu::own().read());
-    tokio::time::sleep_until(end.into()).await;
-    let (after, own_after) = (server.read(), Cpu::own().read());
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let whole = load.measured.as_secs_f64() * 1e6 * f64::from(u32::try_from(cores).unwrap_or(1));
-    let (server_used, database_used) =
-        (after.server - before.server, after.database - before.database);
-    let own_used = own_after.server - own_before.server;
-    let others = after.machine - before.machine - server_used - database_used - own_used;
-    let (mut latencies, mut written) = (Vec::new(), Written::default());
-    while let Some(seen) = connections.join_next().await {
-        let seen = seen.map_err(|e| e.to_string())??;
-        latencies.extend(seen.latencies);
-        written.declarations += seen.written.declarations;
-        written.customers += seen.written.customers;
+
+    async fn drive<F>(
+        self,
+        server: &Cpu,
+        mut converse: impl FnMut(usize, Instant, Instant) -> F,
+    ) -> Result<Figures, String>
+    where
+        F: Future<Output = Result<Seen, String>> + Send + 'static,
+    {
+        let begin = Instant::now() + self.warm_up;
+        let end = begin + self.measured;
+        let mut connections = JoinSet::new();
+        for number in 0..self.connections {
+            connections.spawn(converse(number, begin, end));
+        }
+        tokio::time::sleep_until(begin.into()).await;
+        let (before, own_before) = (server.read(), Cpu::own().read());
+        tokio::time::sleep_until(end.into()).await;
+        let (after, own_after) = (server.read(), Cpu::own().read());
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let whole =
+            self.measured.as_secs_f64() * 1e6 * f64::from(u32::try_from(cores).unwrap_or(1));
+        let (server_used, database_used) =
+            (after.server - before.server, after.database - before.database);
+        let own_used = own_after.server - own_before.server;
+        let others = after.machine - before.machine - server_used - database_used - own_used;
+        let (mut latencies, mut written) = (Vec::new(), Written::default());
+        while let Some(seen) = connections.join_next().await {
+            let seen = seen.map_err(|e| e.to_string())??;
+            latencies.extend(seen.latencies);
+            written.declarations += seen.written.declarations;
+            written.customers += seen.written.customers;
+        }
+        if latencies.is_empty() {
+            return Err("not one answer in time".to_owned());
+        }
+        let requests = latencies.len().to_string().parse::<f64>().unwrap_or(f64::NAN);
+        Ok(Figures {
+            per_second: requests / self.measured.as_secs_f64(),
+            cpu: server_used / requests,
+            database_cpu: database_used / requests,
+            own_cpu: own_used / requests,
+            others: (others / whole).clamp(0.0, 1.0),
+            p50: quantile(&mut latencies, 50),
+            p99: quantile(&mut latencies, 99),
+            written,
+        })
     }
-    if latencies.is_empty() {
-        return Err("not one answer in time".to_owned());
-    }
-    let requests = latencies.len().to_string().parse::<f64>().unwrap_or(f64::NAN);
-    Ok(Figures {
-        per_second: requests / load.measured.as_secs_f64(),
-        cpu: server_used / requests,
-        database_cpu: database_used / requests,
-        own_cpu: own_used / requests,
-        others: (others / whole).clamp(0.0, 1.0),
-        p50: quantile(&mut latencies, 50),
-        p99: quantile(&mut latencies, 99),
-        written,
-    })
 }
 
 /// The latency, in microseconds, that this many percent stayed within.
@@ -411,15 +446,15 @@ impl Line {
 }
 
 /// A small repeatable source of numbers (`SplitMix64`).
-struct Draw(u64);
+pub(crate) struct Draw(u64);
 
 impl Draw {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
     }
 
     /// A number below `bound`, each as likely as the other.
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

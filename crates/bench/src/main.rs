@@ -22,14 +22,19 @@ mod ledger;
 mod load;
 mod machine;
 mod pages;
+mod peer;
+mod peers;
+mod plot;
 mod postgres;
 mod postgres_control;
 mod probe;
 mod process;
+mod questions;
 mod receiver;
 mod report;
 mod results;
 mod run;
+mod sections;
 mod seed;
 mod serve;
 mod shop;
@@ -85,6 +90,8 @@ enum Command {
     Ledger(ledger::Options),
     /// Take events to 64 webhooks: how many a second, how soon, and what it costs: for `scripts/bench`.
     Webhooks(webhooks::Options),
+    /// Ask other people's servers for the same consent: for `scripts/bench`.
+    Peers(peers::Options),
     /// Measure two binaries beside each other: what a change costs.
     Against(against::Options),
     /// Measure, and write the document.
@@ -102,6 +109,7 @@ fn main() -> ExitCode {
         Command::Size(options) => size::run(&options),
         Command::Ledger(options) => ledger::run(&options),
         Command::Webhooks(options) => webhooks::run(&options),
+        Command::Peers(options) => peers::run(&options),
         Command::Against(options) => against::run(&options),
         Command::Run(options) => run::run(&options),
     };

@@ -20,6 +20,10 @@ pub(crate) fn document(
     machine: &[(&str, String)],
 ) -> String {
     let mut text = String::from(HEAD);
+    if let (false, Some(plot)) = (options.quick, options.plot().file_name()) {
+        let plot = plot.to_string_lossy();
+        line(&mut text, &format!("![Requests a second and processor time a request]({plot})\n"));
+    }
     line(&mut text, "## The machine\n\n| | |\n|---|---|");
     for (name, value) in machine {
         line(&mut text, &format!("| {name} | {value} |"));

@@ -8,11 +8,11 @@ use crate::{
     contenders::{Arena, Kind, Purpose, Server},
     disk::Disk,
     load::{self, Load},
-    machine,
+    machine, plot,
     postgres::Postgres,
     probe, process, report,
     results::{Body, Cell, Results},
-    size, webhooks,
+    sections, size,
     work::{self, Examiner, Work},
 };
 
@@ -112,6 +112,11 @@ impl Options {
         self.stores.clone().unwrap_or_else(|| usual.to_vec())
     }
 
+    /// Where the document's plot goes: beside it.
+    pub(crate) fn plot(&self) -> PathBuf {
+        self.out.with_extension("svg")
+    }
+
     fn works(&self) -> Vec<Work> {
         let wanted =
             |work: &Work| self.work.is_empty() || self.work.iter().any(|key| key == work.key);
@@ -124,9 +129,9 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let mut arena = Arena::new(dir, custodia, Disk::new(options.shim.clone()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| e.to_string())?;
-    let document = measured(&mut arena, options, &runtime);
+    let written = measured(&mut arena, options, &runtime);
     let cleared = runtime.block_on(arena.clear());
-    let document = document?;
+    let (document, plot) = written?;
     cleared?;
     if options.quick {
         print!("{document}");
@@ -135,15 +140,20 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let write = || {
         fs::create_dir_all(options.out.parent().unwrap_or(&options.out))?;
         let before = fs::read_to_string(&options.out).unwrap_or_default();
-        fs::write(&options.out, document + webhooks::of_document(&before))
+        fs::write(options.plot(), plot)?;
+        fs::write(&options.out, document + &sections::of_others(&before))
     };
     write().map_err(|e| format!("{}: {e}", options.out.display()))?;
     say(&format!("written to {}", options.out.display()));
     Ok(())
 }
 
-/// The document.
-fn measured(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<String, String> {
+/// The document, and its plot.
+fn measured(
+    arena: &mut Arena,
+    options: &Options,
+    runtime: &Runtime,
+) -> Result<(String, String), String> {
     let (measure, kinds, works) = (options.measure(), options.kinds(), options.works());
     say(&format!("filling the databases with {} customers", measure.customers));
     arena.make_sqlite(measure.customers, &kinds)?;
@@ -169,7 +179,8 @@ fn measured(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<S
         })?;
     }
     let machine = machine::describe(&arena.dir, version.as_deref());
-    Ok(report::document(&results, &measure, options, &kinds, &machine))
+    let document = report::document(&results, &measure, options, &kinds, &machine);
+    Ok((document, plot::svg(&results, &kinds)))
 }
 
 /// Start each again and again; leave the last one alone for a while and see what it holds on to.

@@ -29,6 +29,7 @@ use crate::{
     process::{Cpu, Used},
     receiver::{Arrival, Receiver},
     results::Spread,
+    sections,
     shop::{Shop, micros, runtime},
     tables::Tables,
     wire::shown,
@@ -109,20 +110,15 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     if let (Some(out), Ok(())) = (&options.out, &measured) {
         let write = || {
             let document = fs::read_to_string(out).unwrap_or_default();
-            let before = document.strip_suffix(of_document(&document)).unwrap_or(&document);
-            fs::write(out, format!("{before}{}", section.0))
+            fs::write(out, sections::with(&document, TITLE, &section.0))
         };
         write().map_err(|e| format!("{}: {e}", out.display()))?;
     }
     measured.and(cleared)
 }
 
-/// The section that a document has of this, at its end; the other benchmarks leave it there.
-pub(crate) fn of_document(document: &str) -> &str {
-    document.find(TITLE).map_or("", |at| &document[at..])
-}
-
-const TITLE: &str = "\n## Webhooks\n";
+/// How the section that a document has of this begins.
+pub(crate) const TITLE: &str = "\n## Webhooks\n";
 
 /// What is printed, and written in the end.
 #[derive(Default)]
