@@ -438,7 +438,8 @@ async fn follow(
     Ok(true)
 }
 
-/// Add what a store's webhooks had of attempts that arrived and that failed to what is shown of this hour.
+/// Add what a store's webhooks had of attempts that arrived and that failed, in the order of their numbers, to what is
+/// shown of this hour.
 pub(crate) async fn tally(
     app: &App,
     store: StoreId,
@@ -451,47 +452,67 @@ pub(crate) async fn tally(
             if !rows::hold_store(tx, store).await? {
                 return Ok(());
             }
-            for (hook, count) in counts {
-                rows::tally(tx, Queue { store, hook: *hook }, begun_at, *count).await?;
-            }
-            Ok(())
+            Ok(rows::tally(tx, store, begun_at, counts).await?)
         })
         .await
 }
 
-/// Add to what was counted of a domain, and block it if too little arrives there. Whether it is blocked now.
+/// Add what was attempted at a store's domains, and what failed, to what was counted of them, in the order of their
+/// names; block those to which too little arrives. Which those are.
 pub(crate) async fn count(
     app: &App,
     profile: &Profile,
-    (store, domain): (StoreId, &str),
-    (attempts, failures): (i64, i64),
-) -> Result<bool> {
+    store: StoreId,
+    counts: &[(String, (i64, i64))],
+) -> Result<Vec<String>> {
     let now = app.clock.now();
-    let slot = Slot { begun_at: Slot::of(now), attempts, failures };
-    let event_ids = app.event_ids.several(now, TOLD_AT_ONCE);
+    // Where nothing fails nothing is blocked.
+    let failing: Vec<(&str, Vec<i64>)> = counts
+        .iter()
+        .filter(|(_, (_, failures))| *failures > 0)
+        .map(|(domain, _)| (domain.as_str(), app.event_ids.several(now, TOLD_AT_ONCE)))
+        .collect();
     app.db
         .write(async |tx| {
+            let mut blocked = Vec::new();
             if !rows::hold_store(tx, store).await? {
-                return Ok(false);
+                return Ok(blocked);
             }
-            rows::count(tx, store, domain, slot).await?;
-            let slots = rows::counted(tx, store, domain, Slot::oldest(now)).await?;
-            let blocked_until = rows::blocked_until(tx, store, domain).await?;
-            let occasion = Occasion::Counted { slots: &slots, blocked_until };
-            let Step::BlockUntil(until) = model::next(profile, occasion, now) else {
-                return Ok(false);
-            };
-            rows::block(tx, store, domain, until).await?;
-            let most = i64::try_from(TOLD_AT_ONCE).unwrap_or(i64::MAX);
-            let hooks = rows::hooks_at(tx, store, domain, most).await?;
-            let failing = hooks.iter().filter(|it| !it.scope.hears_of_failures());
-            for (it, event_id) in failing.zip(&event_ids) {
-                let event = Event::DeliveryFailed(it.hook, Exception::Blocked);
-                outbox::rows::publish(tx, store, *event_id, event, now).await?;
+            rows::count(tx, store, Slot::of(now), counts, Slot::oldest(now)).await?;
+            for (domain, event_ids) in &failing {
+                if block(tx, profile, (store, domain), event_ids, now).await? {
+                    blocked.push((*domain).to_owned());
+                }
             }
-            Ok(true)
+            Ok(blocked)
         })
         .await
+}
+
+/// Block a domain if too little arrives there, and tell its webhooks' accounts under these numbers. Whether it is
+/// blocked now.
+async fn block(
+    tx: &mut WriteTx,
+    profile: &Profile,
+    (store, domain): (StoreId, &str),
+    event_ids: &[i64],
+    now: Timestamp,
+) -> Result<bool> {
+    let slots = rows::counted(tx, store, domain).await?;
+    let blocked_until = rows::blocked_until(tx, store, domain).await?;
+    let occasion = Occasion::Counted { slots: &slots, blocked_until };
+    let Step::BlockUntil(until) = model::next(profile, occasion, now) else {
+        return Ok(false);
+    };
+    rows::block(tx, store, domain, until).await?;
+    let most = i64::try_from(TOLD_AT_ONCE).unwrap_or(i64::MAX);
+    let hooks = rows::hooks_at(tx, store, domain, most).await?;
+    let failing = hooks.iter().filter(|it| !it.scope.hears_of_failures());
+    for (it, event_id) in failing.zip(event_ids) {
+        let event = Event::DeliveryFailed(it.hook, Exception::Blocked);
+        outbox::rows::publish(tx, store, *event_id, event, now).await?;
+    }
+    Ok(true)
 }
 
 /// Once an hour: make inactive what nothing reaches, and forget what is old.

@@ -114,7 +114,7 @@ fn queues(tx: &mut ReadTx, after: Queue) -> Query<'_, Reads> {
 /// How many events the outbox of a store has, as far as this.
 pub(crate) async fn count_waiting(tx: &mut ReadTx, store: StoreId, most: i64) -> Result<i64> {
     let (count,): (i64,) = tx
-        .query("SELECT COUNT(*) FROM (SELECT event_id FROM outbox WHERE store_id = $1 LIMIT $2) AS first")
+        .query("SELECT COUNT(*) FROM (SELECT store_id FROM outbox WHERE store_id = $1 LIMIT $2) AS first WHERE store_id = $1")
         .bind(store)
         .bind(most)
         .fetch_one()
@@ -706,42 +706,53 @@ pub(crate) async fn tell(
     Ok(told.is_some())
 }
 
-/// Count attempts at a domain.
+/// Count what was attempted at domains and what failed, each of which is there once; of what was counted until then
+/// nothing stays.
 pub(crate) async fn count(
     tx: &mut WriteTx,
     store: StoreId,
-    domain: &str,
-    slot: Slot,
+    begun_at: Timestamp,
+    counts: &[(String, (i64, i64))],
+    until: Timestamp,
 ) -> Result<()> {
-    tx.query(
-        "INSERT INTO delivery_tally (store_id, domain, begun_at, attempts, failures) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (store_id, domain, begun_at) DO UPDATE SET
-             attempts = delivery_tally.attempts + excluded.attempts,
-             failures = delivery_tally.failures + excluded.failures",
-    )
-    .bind(store)
-    .bind(domain)
-    .bind(slot.begun_at)
-    .bind(slot.attempts)
-    .bind(slot.failures)
-    .execute()
-    .await?;
+    for some in together(tx, counts, 16) {
+        let mut query = tx
+            .query("INSERT INTO delivery_tally (store_id, begun_at, domain, attempts, failures) VALUES ($1, $2, ")
+            .bind(store)
+            .bind(begun_at);
+        for (at, (domain, (attempts, failures))) in some.iter().enumerate() {
+            query = query
+                .push(if at == 0 { "" } else { "), ($1, $2, " })
+                .push_bind(domain.as_str())
+                .push(", ")
+                .push_bind(*attempts)
+                .push(", ")
+                .push_bind(*failures);
+        }
+        query
+            .push(
+                ") ON CONFLICT (store_id, domain, begun_at) DO UPDATE SET
+                     attempts = delivery_tally.attempts + excluded.attempts,
+                     failures = delivery_tally.failures + excluded.failures",
+            )
+            .execute()
+            .await?;
+    }
+    for some in counts.chunks(sql::LIST_CAP) {
+        tx.query(
+            "DELETE FROM delivery_tally WHERE store_id = $1 AND begun_at <= $2 AND domain IN ",
+        )
+        .bind(store)
+        .bind(until)
+        .push_list(some.iter().map(|(domain, _)| domain.as_str()))
+        .execute()
+        .await?;
+    }
     Ok(())
 }
 
-/// What was counted of a domain since then; what is older goes.
-pub(crate) async fn counted(
-    tx: &mut WriteTx,
-    store: StoreId,
-    domain: &str,
-    since: Timestamp,
-) -> Result<Vec<Slot>> {
-    tx.query("DELETE FROM delivery_tally WHERE store_id = $1 AND domain = $2 AND begun_at <= $3")
-        .bind(store)
-        .bind(domain)
-        .bind(since)
-        .execute()
-        .await?;
+/// What was counted of a domain.
+pub(crate) async fn counted(tx: &mut ReadTx, store: StoreId, domain: &str) -> Result<Vec<Slot>> {
     tx.query(
         "SELECT begun_at, attempts, failures FROM delivery_tally WHERE store_id = $1 AND domain = $2
          ORDER BY begun_at",
@@ -1005,26 +1016,36 @@ pub(crate) async fn drop_attempts(tx: &mut WriteTx, queue: Queue, limit: i64) ->
     .await
 }
 
-/// Add to what a webhook had in an hour: how many attempts arrived, and how many failed.
+/// Add to what webhooks had in an hour, each of which is there once: how many attempts arrived, and how many failed.
 pub(crate) async fn tally(
     tx: &mut WriteTx,
-    queue: Queue,
+    store: StoreId,
     begun_at: Timestamp,
-    (arrived, failed): (i64, i64),
+    counts: &[(HookId, (i64, i64))],
 ) -> Result<()> {
-    tx.query(
-        "INSERT INTO delivery_hour (store_id, hook_id, begun_at, arrived, failed) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (store_id, hook_id, begun_at) DO UPDATE SET
-             arrived = delivery_hour.arrived + excluded.arrived,
-             failed = delivery_hour.failed + excluded.failed",
-    )
-    .bind(queue.store)
-    .bind(queue.hook)
-    .bind(begun_at)
-    .bind(arrived)
-    .bind(failed)
-    .execute()
-    .await?;
+    for some in together(tx, counts, 16) {
+        let mut query = tx
+            .query("INSERT INTO delivery_hour (store_id, begun_at, hook_id, arrived, failed) VALUES ($1, $2, ")
+            .bind(store)
+            .bind(begun_at);
+        for (at, (hook, (arrived, failed))) in some.iter().enumerate() {
+            query = query
+                .push(if at == 0 { "" } else { "), ($1, $2, " })
+                .push_bind(*hook)
+                .push(", ")
+                .push_bind(*arrived)
+                .push(", ")
+                .push_bind(*failed);
+        }
+        query
+            .push(
+                ") ON CONFLICT (store_id, hook_id, begun_at) DO UPDATE SET
+                     arrived = delivery_hour.arrived + excluded.arrived,
+                     failed = delivery_hour.failed + excluded.failed",
+            )
+            .execute()
+            .await?;
+    }
     Ok(())
 }
 

@@ -272,18 +272,16 @@ impl Worker {
 
     async fn deliver(&self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
-        let (mut flights, mut leases) = (JoinSet::new(), JoinSet::new());
+        let (mut flights, mut leases, mut looks) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
         let (mut due, mut leasing) = (BTreeSet::new(), BTreeSet::new());
         let mut last = None;
         let mut look = Instant::now();
         loop {
             // Asked of each time, or those who land all the time would keep the others waiting.
             due.append(&mut std::mem::take(&mut *held(&self.0.fresh)));
-            if Instant::now() >= look {
-                let begun = Instant::now();
-                due.append(&mut self.look().await);
-                // Where much waits a look takes longer, and there are fewer.
-                look = Instant::now() + LOOK.max(begun.elapsed() * 9);
+            if looks.is_empty() && Instant::now() >= look {
+                let (worker, begun) = (self.clone(), Instant::now());
+                looks.spawn(async move { (worker.look().await, begun.elapsed()) });
             }
             // Whoever was served last is last in turn.
             let after = last.map_or(Bound::Unbounded, Bound::Excluded);
@@ -310,14 +308,24 @@ impl Worker {
                     due.extend(queue.filter(|_| again == Again::AtOnce));
                 }
                 Some(_) = flights.join_next() => while flights.try_join_next().is_some() {},
+                Some(looked) = looks.join_next() => {
+                    let (found, took) = looked.unwrap_or_else(|error| {
+                        tracing::error!(%error, "what is due is looked for later");
+                        Default::default()
+                    });
+                    due.extend(found);
+                    // Where much waits a look takes longer, and there are fewer.
+                    look = Instant::now() + LOOK.max(took * 4);
+                }
                 () = self.0.bell.notified() => {}
-                () = sleep_until(look) => {}
+                () = sleep_until(look), if looks.is_empty() => {}
             }
         }
         while let Some(taken) = leases.join_next().await {
             self.leased(taken, &mut flights);
         }
         while flights.join_next().await.is_some() {}
+        while looks.join_next().await.is_some() {}
         if let Err(error) = self.count().await {
             tracing::warn!(%error, "attempts are not counted");
         }
@@ -506,9 +514,15 @@ impl Worker {
         for (store, counts) in by_store {
             ops::tally(app, store, &counts).await?;
         }
-        let counts = std::mem::take(&mut *held(uncounted));
-        for ((store, domain), counts) in counts.into_iter().filter(|_| profile.blocks()) {
-            if ops::count(app, profile, (store, &domain), counts).await? {
+        let mut by_store: BTreeMap<StoreId, Vec<_>> = BTreeMap::new();
+        for ((store, domain), counts) in std::mem::take(&mut *held(uncounted)) {
+            by_store.entry(store).or_default().push((domain, counts));
+        }
+        by_store.retain(|_, _| profile.blocks());
+        for (store, mut counts) in by_store {
+            // Whoever counts several does so in one order.
+            counts.sort_unstable();
+            for domain in ops::count(app, profile, store, &counts).await? {
                 tracing::warn!(store_id = store.0, domain, "blocked: too little arrives there");
                 app.changed.note(store);
             }
