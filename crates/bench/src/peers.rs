@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use crate::{
     contenders::{Arena, Kind, Purpose, Server},
     data::STORE,
+    disk::Disk,
     load::{Figures, Pace},
     machine,
     peer::{self, CUSTOMERS, Peer, Place, Running},
@@ -65,7 +66,8 @@ pub(crate) const TITLE: &str = "\n## Peers\n";
 
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let runtime = runtime()?;
-    let mut arena = Arena::new(options.dir.join("beside"), options.custodia.clone(), None, 0);
+    let mut arena =
+        Arena::new(options.dir.join("beside"), options.custodia.clone(), Disk::default());
     arena.make_sqlite(CUSTOMERS, &[Kind::Sqlite])?;
     let postgres = options.postgres.as_deref().map(Postgres::parse).transpose()?;
     let place = Place {

@@ -27,7 +27,7 @@ const STYLE: &str = "text{font:12px sans-serif;fill:#1f2328}.t{font-weight:bold;
 pub(crate) fn svg(results: &Results, kinds: &[Kind]) -> String {
     let mut bars = String::new();
     let mut y = 34.0;
-    for work in &work::ALL {
+    for work in work::ALL {
         let measured: Vec<Kind> =
             kinds.iter().copied().filter(|&kind| results.has(work, kind)).collect();
         if !measured.is_empty() {
@@ -124,7 +124,10 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{load::Figures, results::Cell};
+    use crate::{
+        load::{Figures, Written},
+        results::Cell,
+    };
 
     fn cell(kind: Kind, per_second: f64, database_cpu: f64) -> Cell {
         let figures = Figures {
@@ -135,7 +138,7 @@ mod tests {
             others: 0.0,
             p50: 1.0,
             p99: 2.0,
-            answers: 1,
+            written: Written::default(),
         };
         Cell { round: 0, work: "consent-hot", kind, figures }
     }

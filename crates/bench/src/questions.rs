@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use serde_json::Value;
 
 use crate::{
-    load::{Written, Draw, Figures, Line, Pace, Seen},
+    load::{Draw, Figures, Line, Pace, Seen, Written},
     process::Cpu,
     wire::shown,
 };
