@@ -81,6 +81,8 @@ pub(crate) struct Arena {
     /// What those who write stand on.
     pub(crate) disk: Disk,
     pub(crate) postgres: Option<(Postgres, Option<u32>)>,
+    /// What `custodia serve` is told besides.
+    pub(crate) options: &'static [&'static str],
     sqlite_token: String,
     postgres_token: String,
 }
@@ -88,7 +90,15 @@ pub(crate) struct Arena {
 impl Arena {
     pub(crate) fn new(dir: PathBuf, custodia: PathBuf, disk: Disk) -> Self {
         let token = || "0123456789abcdefghijklmnopqrstu".to_owned();
-        Self { dir, custodia, disk, postgres: None, sqlite_token: token(), postgres_token: token() }
+        Self {
+            dir,
+            custodia,
+            disk,
+            postgres: None,
+            options: &[],
+            sqlite_token: token(),
+            postgres_token: token(),
+        }
     }
 
     /// Make and fill the `SQLite` databases: one to read, and one for each who writes.
@@ -213,13 +223,9 @@ impl Arena {
                 .args(["--database", &self.address(kind, purpose)]),
             Kind::Sqlite | Kind::Postgres => {
                 let (listen, database) = (format!("127.0.0.1:{port}"), self.address(kind, purpose));
-                self.configured(&mut command).args([
-                    "serve",
-                    "--listen",
-                    &listen,
-                    "--database",
-                    &database,
-                ])
+                self.configured(&mut command)
+                    .args(["serve", "--listen", &listen, "--database", &database])
+                    .args(self.options)
             }
         };
         Ok(command)

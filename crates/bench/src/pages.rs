@@ -5,8 +5,9 @@ use crate::{data::Answers, load::Line, shop::Shop, wire::Answer};
 /// How many customers a page shows.
 pub(crate) const LIMIT: i64 = 250;
 
-/// How many different pages are asked for at most. What they must show is kept ready, a hundred kilobytes each.
-const MOST: i64 = 400;
+/// How many different pages are asked for at most: more than anybody keeps in memory. What they must show is kept ready, a
+/// hundred kilobytes each.
+const MOST: i64 = 2_000;
 
 /// Some pages, evenly spread over a list.
 #[derive(Default)]

@@ -188,7 +188,7 @@ fn how(text: &mut String, measure: &Measure, options: &Options, kinds: &[Kind]) 
              one read connection a thread, writes gathered by one thread into one transaction; no tokens, headers or log. \
              *control, PostgreSQL*: the same on tokio-postgres, statements prepared on as many connections as custodia has, \
              a transaction a write. The figures of custodia on PostgreSQL are shares of this one's. All three are in `crates/bench`. *custodia*: the release binary as `custodia serve` starts it, log and all, the log to a file; it allocates with mimalloc, the others with the system's allocator.\n\
-             - *a list of 250*: V3's customers, newest first, by cursors that the server gave; 400 pages evenly spread over the store, or \
+             - *a list of 250*: V3's customers, newest first, by cursors that the server gave; 2,000 pages evenly spread over the store, or \
              all of them the same. The ceiling sends one page from memory. *95 to 5*: each answer must show a declaration that \
              could be current: none older than what was acknowledged, or shown to anybody, when the question was sent. *POST*: \
              each customer is new; the control puts the same rows into the same tables and does not ask whether an address is \

@@ -95,7 +95,10 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
 pub(crate) fn measure(plan: &Plan) -> Result<Vec<Size>, String> {
     let arena = |customers| {
         let dir = plan.dir.join(format!("store-of-{customers}"));
-        Arena::new(dir, plan.custodia.to_owned(), Disk::default())
+        let mut arena = Arena::new(dir, plan.custodia.to_owned(), Disk::default());
+        // All answers about a thousand customers would be kept in memory, and few about ten million.
+        arena.options = &["--cache-bytes", "0"];
+        arena
     };
     let mut arenas: Vec<Arena> = plan.stores.iter().map(arena).collect();
     let measured = all(&mut arenas, plan);
