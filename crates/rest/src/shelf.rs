@@ -16,7 +16,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use kernel::StoreId;
-use quick_cache::{DefaultHashBuilder, Weighter, sync::Cache};
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 use sql::{Db, Mark, Standing};
 
 use crate::answer;
@@ -82,9 +85,15 @@ impl Shelf {
     /// A shelf for so many bytes; with none nothing is ever kept. They are taken as pages come, not before.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
-        let expected = bytes / EXPECTED;
-        let weight = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let pages = (bytes > 0).then(|| Cache::with_weighter(expected, weight, Bytewise));
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(bytes / EXPECTED)
+            .weight_capacity(u64::try_from(bytes).unwrap_or(u64::MAX))
+            .shards((bytes / SHARD).max(1))
+            .build();
+        let pages = options.ok().filter(|_| bytes > 0).map(|options| {
+            let (hasher, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
+            Cache::with_options(options, Bytewise, hasher, lifecycle)
+        });
         Self { pages, asked: Asked::default() }
     }
 
@@ -184,5 +193,29 @@ const BITS: usize = 1 << 16;
 /// How many bytes a page takes, to begin with.
 const EXPECTED: usize = 512;
 
+/// How many bytes there are in each part that is locked by itself, or half as many: what is larger is not kept. Lists of
+/// 250 customers are some 150 KB.
+const SHARD: usize = 1 << 20;
+
 /// How many bytes a page takes besides itself: in the table, in its queue, and for being shared.
 const OVERHEAD: usize = 96;
+
+#[cfg(test)]
+mod tests {
+    use sql::Marks;
+
+    use super::*;
+
+    #[test]
+    fn a_large_list_is_kept_however_many_processors_there_are() {
+        for bytes in [1 << 20, 3 << 20, 16 << 20, 1 << 30] {
+            let pages = Shelf::new(bytes).pages.expect("room");
+            let standing = Marks::default().standing(Mark::of(1, 1)).expect("nothing moves");
+            let shown = Shown::of("list", StoreId(1), 1);
+            let sheet = Sheet { body: vec![b' '; 400_000].into(), last_modified: None };
+            pages.insert(shown.clone(), Kept { standing: (standing, standing), sheet });
+            assert!(pages.get(&shown).is_some(), "{bytes}");
+        }
+        assert!(Shelf::new(0).pages.is_none());
+    }
+}

@@ -15,7 +15,7 @@
 //! That holds for what this process commits. What another one does to the same file (the command line, a second server)
 //! is noticed when this process begins its next transaction, and is looked for four times a second: the database
 //! counts the commits of others for the connection that writes. Then everything moves. So another process's change is seen a
-//! quarter of a second late at most, as a token is that it revokes. `PostgreSQL` has no marks: there other servers
+//! quarter of a second late or so, as a token is that it revokes; where it cannot be looked, everything moves as well. `PostgreSQL` has no marks: there other servers
 //! write all the time.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};

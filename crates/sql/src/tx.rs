@@ -177,7 +177,8 @@ impl WriteTx {
         if self.is_postgres() { LIST_CAP } else { short }
     }
 
-    /// As [`Self::for_update`], but rows that another transaction holds are passed over rather than waited for.
+    /// As [`Self::for_update`], but rows that another transaction holds are passed over rather than waited for; those that
+    /// it holds by [`Self::for_key_share`] are not.
     #[must_use]
     pub fn skip_locked(&self) -> &'static str {
         if self.is_postgres() { " FOR NO KEY UPDATE SKIP LOCKED" } else { "" }

@@ -176,9 +176,9 @@ impl Writer {
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
             // It may have committed, and begun again: nobody else looks while this waits.
-            self.notice_others()?;
+            let _ = self.notice_others();
         }
-        self.notice_others()?;
+        let _ = self.notice_others();
         let committer = send_committer(queue);
         let outcome = watch::Sender::new(None);
         self.group = Some(Group { outcome, kept: 0, marks: Vec::new(), committer });
@@ -203,16 +203,17 @@ impl Writer {
         self.anchor.cast();
     }
 
-    /// Move all marks if another process has committed something since this was last asked.
+    /// Move all marks if another process has committed something since this was last asked, or that cannot be known.
     fn notice_others(&mut self) -> Result<()> {
         // Counted by the database for each connection: the commits of all but itself.
         let version = "PRAGMA data_version";
-        let found: Vec<(i64,)> = statement::fetch(self.conn()?, version, &[], 1, false)?;
-        let others = found.first().map_or(0, |(others,)| *others);
-        if std::mem::replace(&mut self.others, others) != others {
+        let found: Result<Vec<(i64,)>> =
+            self.conn().and_then(|conn| statement::fetch(conn, version, &[], 1, false));
+        let others = found.as_ref().ok().and_then(|found| Some(found.first()?.0));
+        if others.is_none_or(|others| std::mem::replace(&mut self.others, others) != others) {
             self.marks.move_all();
         }
-        Ok(())
+        found.map(drop)
     }
 
     fn cut_log(&mut self) -> Result<bool> {
