@@ -35,6 +35,17 @@ need_clients() {
     need npm command -v npm
 }
 
+need_peers() {
+    need python3 command -v python3
+    need python3-venv python3 -c 'import ensurepip, venv'
+    need nodejs node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)'
+    need npm command -v npm
+}
+
+need_valgrind() {
+    need valgrind command -v valgrind
+}
+
 # provide NEED...: check each need, install what is missing when root, and fail by name for the rest.
 provide() {
     check "$@"

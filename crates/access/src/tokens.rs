@@ -73,6 +73,10 @@ impl Tokens {
         let mut failures = 0;
         loop {
             tokio::time::sleep(POLL).await;
+            // Whoever keeps this waiting holds the queue of writers, and looks by itself.
+            if let Ok(Err(error)) = tokio::time::timeout(POLL, self.db.notice_others()).await {
+                tracing::warn!(%error, "what other processes write may be seen late");
+            }
             // Only the number has to come quickly. The accounts themselves may be many.
             match tokio::time::timeout(POLL, self.revision()).await {
                 Ok(Ok(revision)) if revision == self.known.load().revision => failures = 0,

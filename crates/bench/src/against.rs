@@ -6,6 +6,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     contenders::{Arena, Kind, Purpose, Server},
+    disk::Disk,
     load::Figures,
     postgres::Postgres,
     results::{Cell, Results, Spread},
@@ -37,9 +38,6 @@ pub(crate) struct Options {
     /// Connections, kept alive.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// Microseconds that a sync of the disk costs more in the durable writes.
-    #[arg(long, env = "CUSTODIA_BENCH_SYNC_US", default_value_t = 1_000)]
-    sync_us: u32,
     /// Kinds of work, by key.
     #[arg(long, value_delimiter = ',', default_values = ["consent-hot", "consent-uniform", "put-many"])]
     work: Vec<String>,
@@ -64,7 +62,8 @@ const MOST: [(bool, f64); 2] = [(false, 1.05), (true, 1.3)];
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let runtime = runtime()?;
     let arena = |name: &str, binary: &PathBuf| {
-        Arena::new(options.dir.join(name), binary.clone(), options.shim.clone(), options.sync_us)
+        let disk = Disk::new(options.shim.clone());
+        Arena::new(options.dir.join(name), binary.clone(), disk)
     };
     let mut sides = [arena("before", &options.before), arena("after", &options.custodia)];
     let measured = measure(&mut sides, options, &runtime);
@@ -84,21 +83,25 @@ fn measure(sides: &mut [Arena; 2], options: &Options, runtime: &Runtime) -> Resu
         connections: options.connections,
     };
     let wanted = |work: &Work| options.work.iter().any(|key| key == work.key);
-    let works: Vec<Work> = work::ALL.into_iter().filter(wanted).collect();
+    let works: Vec<Work> = work::ALL.iter().copied().filter(wanted).collect();
     let mut kinds = vec![Kind::Sqlite];
     for arena in &mut *sides {
         arena.make_sqlite(options.customers, &[Kind::Sqlite])?;
     }
     if let Some(address) = &options.postgres {
         for arena in &mut *sides {
-            runtime.block_on(arena.make_postgres(Postgres::parse(address)?, options.customers))?;
+            runtime.block_on(arena.make_postgres(
+                Postgres::parse(address)?,
+                options.customers,
+                &[Kind::Postgres],
+            ))?;
         }
         kinds.push(Kind::Postgres);
     }
     let results = rounds(sides, &measure, &kinds, &works)?;
     for (arena, results) in sides.iter().zip(&results) {
         for kind in &kinds {
-            runtime.block_on(all_kept(arena, &measure, &works, *kind, results))?;
+            runtime.block_on(all_kept(arena, &measure, *kind, results))?;
         }
     }
     tell(options, &kinds, &works, &results)
@@ -158,10 +161,11 @@ fn tell(
     works: &[Work],
     [before, after]: &[Results; 2],
 ) -> Result<(), String> {
-    let Options { connections, rounds, seconds, sync_us, .. } = options;
-    let slow = if options.postgres_is_slow { "" } else { ", on SQLite only" };
+    let Options { connections, rounds, seconds, .. } = options;
+    let slow =
+        if options.postgres_is_slow { "" } else { "; PostgreSQL's syncs are as they were found" };
     println!(
-        "{connections} connections, {rounds} rounds of {seconds} s, {} customers; {sync_us} us a sync injected for PUT{slow}.\n\n\
+        "{connections} connections, {rounds} rounds of {seconds} s, {} customers{slow}.\n\n\
          | | | before, requests/s | after | costs, of before | CPU, of before | CPU us before | after | p99 us before | after | others took |\n\
          |---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         options.customers

@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     data::{Answers, STATIC_ID, STORE},
+    pages,
     serve::{self, JSON, Options},
 };
 
@@ -26,6 +27,7 @@ struct Ceiling {
     tokens: Tokens,
     consent: Bytes,
     customer: Bytes,
+    page: Bytes,
     modified: HeaderValue,
 }
 
@@ -48,11 +50,13 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         tokens: HashMap::from([(Sha256::digest(&options.token).into(), STORE.to_owned())]),
         consent: consent.into(),
         customer: customer.into(),
+        page: pages::like_a_real_one(STATIC_ID).into(),
         modified: HeaderValue::from_static("Thu, 18 Jun 2026 14:34:50 +0000"),
     };
     let router = Router::new()
         .route("/stores/{hash}/v3/customers/{id}/consent", get(consent_of))
         .route("/stores/{hash}/v2/customers/{id}", get(v2_customer))
+        .route("/stores/{hash}/v3/customers", get(list))
         .route("/stores/{hash}/v2/time", get(time))
         .with_state(Arc::new(ceiling));
     serve::serve(options.port, router)
@@ -86,6 +90,18 @@ async fn v2_customer(
     headers.insert(API_LIMIT, HeaderValue::from_static("20000"));
     headers.insert(header::LAST_MODIFIED, it.modified.clone());
     response
+}
+
+async fn list(
+    State(it): State<Arc<Ceiling>>,
+    Path(hash): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    if it.admits(&hash, &headers) {
+        dressed(it.page.clone())
+    } else {
+        serve::bare(StatusCode::UNAUTHORIZED)
+    }
 }
 
 async fn time(

@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     data::{STATIC_ID, STORE},
+    disk::Disk,
     postgres::Postgres,
     process::Cpu,
     seed,
@@ -22,6 +23,7 @@ pub(crate) enum Kind {
     Ceiling,
     Control,
     Sqlite,
+    PostgresControl,
     Postgres,
 }
 
@@ -31,12 +33,23 @@ impl Kind {
             Self::Ceiling => "ceiling",
             Self::Control => "control",
             Self::Sqlite => "custodia, SQLite",
+            Self::PostgresControl => "control, PostgreSQL",
             Self::Postgres => "custodia, PostgreSQL",
         }
     }
 
     pub(crate) fn is_custodia(self) -> bool {
         matches!(self, Self::Sqlite | Self::Postgres)
+    }
+
+    /// Whether its database is on `PostgreSQL`.
+    pub(crate) fn is_on_postgres(self) -> bool {
+        matches!(self, Self::PostgresControl | Self::Postgres)
+    }
+
+    /// The control on the same engine.
+    pub(crate) fn control(self) -> Self {
+        if self.is_on_postgres() { Self::PostgresControl } else { Self::Control }
     }
 
     /// The ceiling does not write.
@@ -54,7 +67,7 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Reading,
-    /// On a disk whose syncs are slow.
+    /// On a disk whose syncs can be made slow.
     Writing,
 }
 
@@ -65,28 +78,24 @@ pub(crate) struct Arena {
     pub(crate) dir: PathBuf,
     /// The binary to be measured.
     pub(crate) custodia: PathBuf,
-    /// The library that makes syncs slow, and how slow.
-    pub(crate) shim: Option<PathBuf>,
-    pub(crate) sync_us: u32,
+    /// What those who write stand on.
+    pub(crate) disk: Disk,
     pub(crate) postgres: Option<(Postgres, Option<u32>)>,
+    /// What `custodia serve` is told besides.
+    pub(crate) options: &'static [&'static str],
     sqlite_token: String,
     postgres_token: String,
 }
 
 impl Arena {
-    pub(crate) fn new(
-        dir: PathBuf,
-        custodia: PathBuf,
-        shim: Option<PathBuf>,
-        sync_us: u32,
-    ) -> Self {
+    pub(crate) fn new(dir: PathBuf, custodia: PathBuf, disk: Disk) -> Self {
         let token = || "0123456789abcdefghijklmnopqrstu".to_owned();
         Self {
             dir,
             custodia,
-            shim,
-            sync_us,
+            disk,
             postgres: None,
+            options: &[],
             sqlite_token: token(),
             postgres_token: token(),
         }
@@ -99,19 +108,24 @@ impl Arena {
         fs::create_dir_all(&read).map_err(|e| format!("{}: {e}", read.display()))?;
         let file = read.join(FILE);
         let address = format!("sqlite:{}", file.display());
-        if kinds.contains(&Kind::Sqlite) {
-            self.sqlite_token = self.open_store(&address)?;
-        } else {
-            seed::schema(&file)?;
-        }
+        self.sqlite_token = self.open_store(&address)?;
         seed::sqlite(&file, customers)?;
-        if kinds.contains(&Kind::Sqlite) {
-            self.settle(&format!("{address}?synchronous=off"))?;
-        }
+        self.settle(&format!("{address}?synchronous=off"))?;
         for kind in kinds.iter().filter(|kind| matches!(kind, Kind::Control | Kind::Sqlite)) {
             copy(&read, &self.dir.join(format!("write-{kind:?}")))?;
         }
         Ok(())
+    }
+
+    /// Make an `SQLite` database with customers who have declared nothing; its file.
+    pub(crate) fn make_customers(&mut self, customers: i64) -> Result<PathBuf, String> {
+        let file = self.sqlite(Kind::Sqlite, Purpose::Reading);
+        let _ = fs::remove_dir_all(&self.dir);
+        let read = self.dir.join("read");
+        fs::create_dir_all(&read).map_err(|e| format!("{}: {e}", read.display()))?;
+        self.sqlite_token = self.open_store(&format!("sqlite:{}", file.display()))?;
+        seed::customers(&file, customers)?;
+        Ok(file)
     }
 
     /// The same on `PostgreSQL`.
@@ -119,14 +133,18 @@ impl Arena {
         &mut self,
         postgres: Postgres,
         customers: i64,
+        kinds: &[Kind],
     ) -> Result<(), String> {
         self.postgres = Some((postgres.clone(), postgres.postmaster().await?));
-        let (read, write) = (self.database(Purpose::Reading), self.database(Purpose::Writing));
+        let read = self.database(Kind::Postgres, Purpose::Reading);
         postgres.create(&read, None).await?;
         self.postgres_token = self.open_store(&postgres.address(&read))?;
         postgres.seed(&read, customers).await?;
         self.settle(&postgres.address(&read))?;
-        postgres.create(&write, Some(&read)).await
+        for kind in kinds.iter().copied().filter(|kind| kind.is_on_postgres()) {
+            postgres.create(&self.database(kind, Purpose::Writing), Some(&read)).await?;
+        }
+        Ok(())
     }
 
     /// Addresses, metafields and form field values for each customer of the database to read.
@@ -138,28 +156,30 @@ impl Arena {
     /// The same on `PostgreSQL`.
     pub(crate) async fn add_belongings_on_postgres(&self, customers: i64) -> Result<(), String> {
         let Some((postgres, _)) = &self.postgres else { return Ok(()) };
-        postgres.seed_belongings(&self.database(Purpose::Reading), customers).await
+        postgres.seed_belongings(&self.database(Kind::Postgres, Purpose::Reading), customers).await
     }
 
     pub(crate) async fn clear(&self) -> Result<(), String> {
         if let Some((postgres, _)) = &self.postgres {
-            postgres.drop(&self.database(Purpose::Reading)).await?;
-            postgres.drop(&self.database(Purpose::Writing)).await?;
+            postgres.drop(&self.database(Kind::Postgres, Purpose::Reading)).await?;
+            for kind in [Kind::PostgresControl, Kind::Postgres] {
+                postgres.drop(&self.database(kind, Purpose::Writing)).await?;
+            }
         }
         fs::remove_dir_all(&self.dir).map_err(|e| e.to_string())
     }
 
     pub(crate) fn token(&self, kind: Kind) -> &str {
-        if kind == Kind::Postgres { &self.postgres_token } else { &self.sqlite_token }
+        if kind.is_on_postgres() { &self.postgres_token } else { &self.sqlite_token }
     }
 
-    /// How many declarations the writer's database holds.
-    pub(crate) async fn declarations(&self, kind: Kind) -> Result<i64, String> {
+    /// How many rows a table of the writer's database has.
+    pub(crate) async fn count(&self, kind: Kind, table: &str) -> Result<i64, String> {
         match (kind, &self.postgres) {
-            (Kind::Postgres, Some((postgres, _))) => {
-                postgres.declarations(&self.database(Purpose::Writing)).await
+            (_, Some((postgres, _))) if kind.is_on_postgres() => {
+                postgres.count(&self.database(kind, Purpose::Writing), table).await
             }
-            _ => seed::declarations(&self.sqlite(kind, Purpose::Writing)),
+            _ => seed::count(&self.sqlite(kind, Purpose::Writing), table),
         }
     }
 
@@ -170,14 +190,14 @@ impl Arena {
         let output = File::create(&log).map_err(|e| e.to_string())?;
         let errors = output.try_clone().map_err(|e| e.to_string())?;
         let mut command = self.command(kind, purpose, port)?;
-        if let (Purpose::Writing, Some(shim)) = (purpose, &self.shim) {
-            command.env("LD_PRELOAD", shim).env("SLOWSYNC_US", self.sync_us.to_string());
+        if purpose == Purpose::Writing {
+            self.disk.put_under(&mut command)?;
         }
         let started = Instant::now();
         let child = command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
         let child = child.map_err(|e| format!("{}: {e}", kind.title()))?;
         let postmaster =
-            self.postgres.as_ref().and_then(|(_, pid)| *pid).filter(|_| kind == Kind::Postgres);
+            self.postgres.as_ref().and_then(|(_, pid)| *pid).filter(|_| kind.is_on_postgres());
         let cpu = Cpu::of(child.id(), postmaster);
         let mut server = Server { child, port, cpu, first_answer: Duration::ZERO };
         server.first_answer = server.wait(self.token(kind), started).map_err(|why| {
@@ -198,15 +218,14 @@ impl Arena {
             Kind::Control => command
                 .args(["control", "--port", &port_text, "--token", self.token(kind), "--database"])
                 .arg(self.sqlite(kind, purpose)),
+            Kind::PostgresControl => command
+                .args(["postgres-control", "--port", &port_text, "--token", self.token(kind)])
+                .args(["--database", &self.address(kind, purpose)]),
             Kind::Sqlite | Kind::Postgres => {
                 let (listen, database) = (format!("127.0.0.1:{port}"), self.address(kind, purpose));
-                self.configured(&mut command).args([
-                    "serve",
-                    "--listen",
-                    &listen,
-                    "--database",
-                    &database,
-                ])
+                self.configured(&mut command)
+                    .args(["serve", "--listen", &listen, "--database", &database])
+                    .args(self.options)
             }
         };
         Ok(command)
@@ -215,17 +234,22 @@ impl Arena {
     /// What custodia is told with `--database`.
     pub(crate) fn address(&self, kind: Kind, purpose: Purpose) -> String {
         match &self.postgres {
-            Some((postgres, _)) if kind == Kind::Postgres => {
-                postgres.address(&self.database(purpose))
+            Some((postgres, _)) if kind.is_on_postgres() => {
+                postgres.address(&self.database(kind, purpose))
             }
             _ => format!("sqlite:{}", self.sqlite(kind, purpose).display()),
         }
     }
 
     /// The name of a database on `PostgreSQL`. Arenas in different directories have different ones.
-    pub(crate) fn database(&self, purpose: Purpose) -> String {
+    /// What is to be read all read.
+    pub(crate) fn database(&self, kind: Kind, purpose: Purpose) -> String {
         let dir = self.dir.file_name().unwrap_or_default().to_string_lossy();
-        format!("custodia_bench_{dir}_{purpose:?}").to_ascii_lowercase()
+        let of = match (kind, purpose) {
+            (Kind::PostgresControl, Purpose::Writing) => "_control",
+            _ => "",
+        };
+        format!("custodia_bench_{dir}_{purpose:?}{of}").to_ascii_lowercase()
     }
 
     pub(crate) fn sqlite(&self, kind: Kind, purpose: Purpose) -> PathBuf {

@@ -1,4 +1,4 @@
-//! The control: what a careful hand would write for just these three operations, with the same statements
+//! The control: what a careful hand would write for just these operations, with the same statements
 //! on the same database file, and nothing around them: no tokens, no limits, no headers, no log.
 
 use std::{cell::OnceCell, path::PathBuf, sync::Arc};
@@ -9,26 +9,18 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
     response::Response,
-    routing::get,
+    routing::{get, post},
 };
-use kernel::{Money, Timestamp};
+use kernel::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, config::DbConfig};
-use serde::{Deserialize, Serialize};
 
 use crate::{
+    bodies::{self, Draft, Said},
     data::STORE,
-    group::{Declaration, Group},
+    group::{Done, Group, Task},
     serve::{self, Options},
-    slashes,
+    statements::{CONSENT, CUSTOMER},
 };
-
-const CONSENT: &str = "SELECT c.date_created, d.allow, d.deny, d.declared_at FROM customer c \
-     LEFT JOIN consent_declaration d ON d.store_id = c.store_id AND d.customer_id = c.customer_id \
-     AND d.sequence = c.declarations WHERE c.store_id = ?1 AND c.customer_id = ?2";
-
-const CUSTOMER: &str = "SELECT customer_id, company, first_name, last_name, email, phone, date_created, \
-     date_modified, store_credit, registration_ip_address, customer_group_id, notes, tax_exempt_category, \
-     force_password_reset, accepts_review_emails FROM customer WHERE store_id = ?1 AND customer_id = ?2";
 
 struct Control {
     database: PathBuf,
@@ -44,6 +36,7 @@ pub(crate) fn run(options: &Options, database: PathBuf) -> Result<(), String> {
     let writer = Group::start(connection, store_id)?;
     let router = Router::new()
         .route("/stores/{hash}/v3/customers/{id}/consent", get(consent).put(declare))
+        .route("/stores/{hash}/v3/customers", post(make))
         .route("/stores/{hash}/v2/customers/{id}", get(v2_customer))
         .route("/stores/{hash}/v2/time", get(async || serve::json("{\"time\":0}")))
         .with_state(Arc::new(Control { database, store_id, writer }));
@@ -57,41 +50,31 @@ async fn consent(State(control): State<Arc<Control>>, Path((_, id)): Path<Place>
         let text =
             |at| row.get_ref(at).map(|value| value.as_str_or_null().ok().flatten().unwrap_or(""));
         let at: Option<i64> = row.get(3)?;
-        Ok(written(&Consent {
-            allow: Names(text(1)?),
-            deny: Names(text(2)?),
-            updated_at: Timestamp(at.map_or_else(|| row.get(0), Ok)?).to_rfc3339(),
-        }))
+        let at = Timestamp(at.map_or_else(|| row.get(0), Ok)?);
+        Ok(bodies::consent(text(1)?, text(2)?, at))
     })
 }
 
 async fn v2_customer(State(control): State<Arc<Control>>, Path((_, id)): Path<Place>) -> Response {
     control.read(CUSTOMER, id, |row| {
-        let resource = format!("/customers/{id}/addresses");
         let text = |at| Ok::<_, rusqlite::Error>(row.get_ref(at)?.as_str()?);
-        let body = Customer {
+        Ok(bodies::v2_customer(&bodies::Row {
             id: row.get(0)?,
-            company: text(1)?,
+            email: text(1)?,
             first_name: text(2)?,
             last_name: text(3)?,
-            email: text(4)?,
+            company: text(4)?,
             phone: text(5)?,
-            form_fields: None,
-            date_created: Timestamp(row.get(6)?).to_rfc2822(),
-            date_modified: Timestamp(row.get(7)?).to_rfc2822(),
-            store_credit: Money(row.get(8)?).to_four_decimals(),
+            notes: text(6)?,
+            tax_exempt_category: text(7)?,
+            group: row.get(8)?,
             registration_ip_address: text(9)?,
-            customer_group_id: row.get(10)?,
-            notes: text(11)?,
-            tax_exempt_category: text(12)?,
-            reset_pass_on_login: row.get(13)?,
-            accepts_marketing: row.get(14)?,
-            addresses: Addresses {
-                url: format!("https://api.bigcommerce.com/stores/{STORE}/v2{resource}"),
-                resource,
-            },
-        };
-        Ok(slashes::written(&body))
+            accepts_review_emails: row.get(10)?,
+            store_credit: row.get(11)?,
+            force_password_reset: row.get(14)?,
+            created: row.get(15)?,
+            modified: row.get(16)?,
+        }))
     })
 }
 
@@ -103,15 +86,23 @@ async fn declare(
     let Ok(said) = serde_json::from_slice::<Said>(&body) else {
         return serve::bare(StatusCode::UNPROCESSABLE_ENTITY);
     };
-    let declaration = Declaration { id, allow: said.allow.join(" "), deny: said.deny.join(" ") };
-    match control.writer.declare(declaration.clone()).await {
-        Ok(Some(at)) => serve::json(written(&Consent {
-            allow: Names(&declaration.allow),
-            deny: Names(&declaration.deny),
-            updated_at: at.to_rfc3339(),
-        })),
-        Ok(None) => serve::bare(StatusCode::NOT_FOUND),
-        Err(_) => serve::bare(StatusCode::INTERNAL_SERVER_ERROR),
+    let (allow, deny) = (said.allow.join(" "), said.deny.join(" "));
+    let task = Task::Declare { id, allow: allow.clone(), deny: deny.clone() };
+    match control.writer.commit(task).await {
+        Ok(Done::Declared(Some(at))) => serve::json(bodies::consent(&allow, &deny, at)),
+        Ok(Done::Declared(None)) => serve::bare(StatusCode::NOT_FOUND),
+        _ => serve::bare(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+async fn make(State(control): State<Arc<Control>>, body: Bytes) -> Response {
+    let Ok(drafts) = serde_json::from_slice::<Vec<Draft>>(&body) else {
+        return serve::bare(StatusCode::UNPROCESSABLE_ENTITY);
+    };
+    let drafts = Arc::new(drafts);
+    match control.writer.commit(Task::Make(Arc::clone(&drafts))).await {
+        Ok(Done::Made { first, at }) => serve::json(bodies::made(&drafts, first, at)),
+        _ => serve::bare(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
 
@@ -147,58 +138,4 @@ impl Control {
         connection.pragma_update(None, "cache_size", -4096)?;
         Ok(connection)
     }
-}
-
-fn written(body: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(body).unwrap_or_default()
-}
-
-#[derive(Deserialize)]
-struct Said {
-    allow: Vec<String>,
-    deny: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Consent<'r> {
-    allow: Names<'r>,
-    deny: Names<'r>,
-    updated_at: String,
-}
-
-/// A list of names kept as one text.
-struct Names<'r>(&'r str);
-
-impl Serialize for Names<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.split_ascii_whitespace())
-    }
-}
-
-#[derive(Serialize)]
-#[expect(clippy::struct_field_names, reason = "the wire's names")]
-struct Customer<'r> {
-    id: i64,
-    company: &'r str,
-    first_name: &'r str,
-    last_name: &'r str,
-    email: &'r str,
-    phone: &'r str,
-    form_fields: Option<()>,
-    date_created: String,
-    date_modified: String,
-    store_credit: String,
-    registration_ip_address: &'r str,
-    customer_group_id: i64,
-    notes: &'r str,
-    tax_exempt_category: &'r str,
-    reset_pass_on_login: bool,
-    accepts_marketing: bool,
-    addresses: Addresses,
-}
-
-#[derive(Serialize)]
-struct Addresses {
-    url: String,
-    resource: String,
 }

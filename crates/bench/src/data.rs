@@ -110,6 +110,54 @@ impl Answers {
         into.extend_from_slice(br#""}"#);
     }
 
+    /// The beginning of a page of V3's list: customers from this one on downwards.
+    pub(crate) fn page(&self, newest: i64, count: i64, into: &mut Vec<u8>) {
+        into.extend_from_slice(br#"{"data":["#);
+        for id in (newest - count + 1..=newest).rev() {
+            if id != newest {
+                into.push(b',');
+            }
+            self.v3_customer(id, into);
+        }
+    }
+
+    /// The customer in V3's words, as a list shows it.
+    fn v3_customer(&self, id: i64, into: &mut Vec<u8>) {
+        let number = usize::try_from(id).expect("ids are positive");
+        into.extend_from_slice(br#"{"id":"#);
+        into.extend_from_slice(Digits::new(number).as_str().as_bytes());
+        Self::v3_fields(id, group(number), into);
+        let mut put = |text: &str| into.extend_from_slice(text.as_bytes());
+        put(&self.rfc3339[number % MOMENTS]);
+        put(r#"","date_modified":""#);
+        put(&self.rfc3339[(number + 7) % MOMENTS]);
+        put(
+            r#"","accepts_product_review_abandoned_cart_emails":false,"origin_channel_id":1,"channel_ids":null}"#,
+        );
+    }
+
+    /// What V3 shows of a customer between its id and the instant it was made at.
+    pub(crate) fn v3_fields(id: i64, group: i64, into: &mut Vec<u8>) {
+        let number = usize::try_from(id).expect("ids are positive");
+        let (first, last) = names(number);
+        let mut put = |text: &str| into.extend_from_slice(text.as_bytes());
+        put(r#","authentication":{"force_password_reset":false},"company":""#);
+        put(pick(&COMPANIES, number));
+        put(r#"","customer_group_id":"#);
+        put(Digits::new(usize::try_from(group).unwrap_or(0)).as_str());
+        put(r#","email":""#);
+        put_email(number, &mut put);
+        put(r#"","first_name":""#);
+        put(first);
+        put(r#"","last_name":""#);
+        put(last);
+        put(r#"","notes":""#);
+        put(pick(&NOTES, number / 4));
+        put(r#"","phone":""#);
+        put_phone(number, &mut put);
+        put(r#"","registration_ip_address":"","tax_exempt_category":"","date_created":""#);
+    }
+
     /// The customer in V2's words, up to where the server's own address begins.
     pub(crate) fn v2_customer_head(&self, id: i64, into: &mut Vec<u8>) {
         let number = usize::try_from(id).expect("ids are positive");
@@ -250,6 +298,18 @@ mod tests {
             customer["addresses"]["url"],
             "https://api.bigcommerce.com/stores/bench/v2/customers/12/addresses"
         );
+    }
+
+    #[test]
+    fn a_page_shows_the_newest_first() {
+        let mut page = Vec::new();
+        Answers::new().page(12, 3, &mut page);
+        page.extend_from_slice(b"]}");
+        let page: serde_json::Value = serde_json::from_slice(&page).unwrap();
+        let ids: Vec<_> = page["data"].as_array().unwrap().iter().map(|it| &it["id"]).collect();
+        assert_eq!(ids, [12, 11, 10]);
+        assert_eq!(page["data"][1]["email"], Customer::new(11).email);
+        assert_eq!(page["data"][1]["date_modified"], Customer::new(11).modified.to_rfc3339());
     }
 
     #[test]

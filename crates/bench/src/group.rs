@@ -1,7 +1,10 @@
 //! The control's durable writes: one thread owns the writing connection, takes everything that waits into
 //! one transaction, and answers all of it after the commit.
 
-use std::{sync::mpsc, thread};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use kernel::{Chance as _, Clock as _, SystemChance, SystemClock, Timestamp};
 use rusqlite::{
@@ -9,18 +12,34 @@ use rusqlite::{
 };
 use tokio::sync::oneshot;
 
-/// What a customer declares.
-#[derive(Clone)]
-pub(crate) struct Declaration {
-    pub(crate) id: i64,
-    pub(crate) allow: String,
-    pub(crate) deny: String,
+use crate::{
+    bodies::Draft,
+    statements::{
+        AUDIT, CONSENT_UPDATED, DECLARATION, EVENT, NEW_CUSTOMER, NEXT_DECLARATION, NUMBERS,
+        event_data,
+    },
+};
+
+/// What is to be written.
+pub(crate) enum Task {
+    /// What a customer declares.
+    Declare { id: i64, allow: String, deny: String },
+    /// New customers.
+    Make(Arc<Vec<Draft>>),
 }
 
-/// When it was declared; `None` when there is no such customer.
-type Outcome = Result<Option<Timestamp>, String>;
+/// What was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Done {
+    /// When; `None` when there is no such customer.
+    Declared(Option<Timestamp>),
+    /// The first of their ids, and when.
+    Made { first: i64, at: Timestamp },
+}
 
-type Waiting = (Declaration, oneshot::Sender<Outcome>);
+type Outcome = Result<Done, String>;
+
+type Waiting = (Task, oneshot::Sender<Outcome>);
 
 /// The way to the writing thread.
 pub(crate) struct Group(mpsc::Sender<Waiting>);
@@ -37,18 +56,14 @@ impl Group {
         connection.set_db_config(stable, true).map_err(|e| e.to_string())?;
         connection.set_transaction_behavior(TransactionBehavior::Immediate);
         let (sender, queue) = mpsc::channel::<Waiting>();
-        let mut next_audit = SystemClock.now().0 << 8;
+        let mut number = SystemClock.now().0 << 8;
         let write = move || {
             while let Ok(first) = queue.recv() {
                 let mut group = vec![first];
                 group.extend(queue.try_iter().take(MOST - 1));
-                let outcome = commit(&mut connection, store_id, &group, &mut next_audit);
-                let mut moments = outcome.map(Vec::into_iter);
-                for (_, waiting) in group {
-                    let one = moments
-                        .as_mut()
-                        .map(|moments| moments.next().flatten())
-                        .map_err(|e| e.clone());
+                let outcome = commit(&mut connection, store_id, &group, &mut number);
+                for (at, (_, waiting)) in group.into_iter().enumerate() {
+                    let one = outcome.as_ref().map(|done| done[at]).map_err(String::clone);
                     let _ = waiting.send(one);
                 }
             }
@@ -58,9 +73,9 @@ impl Group {
     }
 
     /// Returns once it is on the disk.
-    pub(crate) async fn declare(&self, declaration: Declaration) -> Outcome {
+    pub(crate) async fn commit(&self, task: Task) -> Outcome {
         let (sender, outcome) = oneshot::channel();
-        self.0.send((declaration, sender)).map_err(|e| e.to_string())?;
+        self.0.send((task, sender)).map_err(|e| e.to_string())?;
         outcome.await.map_err(|e| e.to_string())?
     }
 }
@@ -69,51 +84,123 @@ fn commit(
     connection: &mut Connection,
     store_id: i64,
     group: &[Waiting],
-    next_audit: &mut i64,
-) -> Result<Vec<Option<Timestamp>>, String> {
-    let write = || {
+    number: &mut i64,
+) -> Result<Vec<Done>, String> {
+    let mut write = || {
         let transaction = connection.transaction()?;
-        let moments = group.iter().map(|(declaration, _)| {
-            *next_audit += 1;
-            append(&transaction, store_id, declaration, *next_audit)
+        let done = group.iter().map(|(task, _)| match task {
+            Task::Declare { id, allow, deny } => {
+                declare(&transaction, store_id, (*id, allow, deny), number).map(Done::Declared)
+            }
+            Task::Make(drafts) => make(&transaction, store_id, drafts, number),
         });
-        let moments = moments.collect::<rusqlite::Result<Vec<_>>>()?;
+        let done = done.collect::<rusqlite::Result<Vec<_>>>()?;
         transaction.commit()?;
-        Ok(moments)
+        Ok(done)
     };
-    let mut write = write;
     write().map_err(|e: rusqlite::Error| e.to_string())
 }
 
-fn append(
+fn declare(
     transaction: &Transaction,
     store_id: i64,
-    declaration: &Declaration,
-    audit_id: i64,
+    (id, allow, deny): (i64, &str, &str),
+    number: &mut i64,
 ) -> rusqlite::Result<Option<Timestamp>> {
     let now = SystemClock.now();
     let given: Option<(i64, i64)> = transaction
-        .prepare_cached(
-            "UPDATE customer SET declarations = declarations + 1, \
-             declared_at = CASE WHEN declared_at > ?3 THEN declared_at ELSE ?3 END \
-             WHERE store_id = ?1 AND customer_id = ?2 RETURNING declarations, declared_at",
-        )?
-        .query_row((store_id, declaration.id, now.0), |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached(NEXT_DECLARATION)?
+        .query_row((store_id, id, now.0), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((sequence, declared_at)) = given else { return Ok(None) };
-    transaction
-        .prepare_cached(
-            "INSERT INTO consent_declaration (store_id, customer_id, sequence, allow, deny, declared_at, \
-             source, declared_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'management_api', 1)",
-        )?
-        .execute(params![store_id, declaration.id, sequence, declaration.allow, declaration.deny, declared_at])?;
+    *number += 1;
+    transaction.prepare_cached(DECLARATION)?.execute(params![
+        store_id,
+        id,
+        sequence,
+        allow,
+        deny,
+        declared_at,
+        "management_api",
+        1,
+        0,
+        "",
+        "",
+        "",
+        false,
+        *number,
+        *number,
+    ])?;
+    let told = (CONSENT_UPDATED, "consent.declared");
+    tell(transaction, (store_id, id), told, (&request(), *number), now)?;
+    Ok(Some(Timestamp(declared_at)))
+}
+
+fn make(
+    transaction: &Transaction,
+    store_id: i64,
+    drafts: &[Draft],
+    number: &mut i64,
+) -> rusqlite::Result<Done> {
+    let now = SystemClock.now();
+    let count = i64::try_from(drafts.len()).unwrap_or(0);
+    let last: i64 = transaction
+        .prepare_cached(NUMBERS)?
+        .query_row((store_id, "customer", count), |row| row.get(0))?;
+    let (first, request) = (last - count + 1, request());
+    let mut insert = transaction.prepare_cached(NEW_CUSTOMER)?;
+    for (id, it) in (first..).zip(drafts) {
+        *number += 1;
+        insert.execute(params![
+            store_id,
+            id,
+            it.email,
+            it.first_name,
+            it.last_name,
+            it.company,
+            it.phone,
+            it.notes,
+            "",
+            0,
+            "",
+            false,
+            0,
+            None::<&str>,
+            false,
+            now.0,
+            kernel::fold(&it.email),
+            kernel::fold(&format!("{} {}", it.first_name, it.last_name)),
+            kernel::fold(&it.first_name),
+            kernel::fold(&it.last_name),
+            kernel::fold(&it.company),
+            1,
+            now.0,
+            "",
+        ])?;
+        let told = ("store/customer/created", "customer.created");
+        tell(transaction, (store_id, id), told, (&request, *number), now)?;
+    }
+    Ok(Done::Made { first, at: now })
+}
+
+/// The event and the audit line of a change.
+fn tell(
+    transaction: &Transaction,
+    (store_id, id): (i64, i64),
+    (scope, action): (&str, &str),
+    (request, number): (&str, i64),
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let event = params![store_id, number, scope, id, event_data(id), now.0];
+    transaction.prepare_cached(EVENT)?.execute(event)?;
+    let line = params![store_id, number, 1, request, action, id, "", now.0];
+    transaction.prepare_cached(AUDIT)?.execute(line)?;
+    Ok(())
+}
+
+/// What names a request.
+fn request() -> String {
     let mut request = [0; 16];
     SystemChance.fill(&mut request);
-    transaction
-        .prepare_cached(
-            "INSERT INTO audit (store_id, audit_id, account_id, request_id, action, subject, fields, at) \
-             VALUES (?1, ?2, 1, ?3, 'declare_consent', ?4, 'allow deny', ?5)",
-        )?
-        .execute(params![store_id, audit_id, kernel::hex(&request), declaration.id, now.0])?;
-    Ok(Some(Timestamp(declared_at)))
+    kernel::hex(&request)
 }

@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 use crate::{
     contenders::{Arena, Kind, Purpose},
     data::STORE,
+    disk::Disk,
     grow, lag,
     load::Line,
     postgres::Postgres,
@@ -64,7 +65,8 @@ const MOST_WAIT: f64 = 1.0;
 
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let runtime = runtime()?;
-    let mut arena = Arena::new(options.dir.join("ledger"), options.custodia.clone(), None, 0);
+    let mut arena =
+        Arena::new(options.dir.join("ledger"), options.custodia.clone(), Disk::default());
     let measured = measure(&mut arena, options, &runtime);
     let cleared = runtime.block_on(arena.clear());
     measured.and(cleared)
@@ -75,7 +77,7 @@ fn measure(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<()
     arena.make_sqlite(CUSTOMERS, &kinds)?;
     if let Some(address) = &options.postgres {
         let postgres = Postgres::parse(address)?;
-        runtime.block_on(arena.make_postgres(postgres, CUSTOMERS))?;
+        runtime.block_on(arena.make_postgres(postgres, CUSTOMERS, &[Kind::Postgres]))?;
         kinds.push(Kind::Postgres);
     }
     let mut faults = Vec::new();

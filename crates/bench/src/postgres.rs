@@ -82,13 +82,11 @@ impl Postgres {
         Ok(row.get(0))
     }
 
-    /// How many declarations there are.
-    pub(crate) async fn declarations(&self, database: &str) -> Result<i64, String> {
+    /// How many rows a table has.
+    pub(crate) async fn count(&self, database: &str, table: &str) -> Result<i64, String> {
         let client = self.connect(database).await?;
-        let row = client
-            .query_one("SELECT COUNT(*) FROM consent_declaration", &[])
-            .await
-            .map_err(explained)?;
+        let statement = format!("SELECT COUNT(*) FROM {table}");
+        let row = client.query_one(&statement, &[]).await.map_err(explained)?;
         Ok(row.get(0))
     }
 

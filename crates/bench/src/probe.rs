@@ -24,9 +24,9 @@ const EVERYWHERE: [&str; 9] = [
 
 const V2: [&str; 3] = ["x-bc-store-version", "x-bc-apilimit-remaining", "last-modified"];
 
-/// The control has no headers of its own: there is nothing to look at.
+/// The controls have no headers of their own: there is nothing to look at.
 pub(crate) fn examine(arena: &Arena, kind: Kind, server: &Server) -> Result<(), String> {
-    if kind == Kind::Control {
+    if kind == kind.control() {
         return Ok(());
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -35,7 +35,11 @@ pub(crate) fn examine(arena: &Arena, kind: Kind, server: &Server) -> Result<(), 
         .map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let mut line = Line::open(server.port).await?;
-        for (path, more) in [("v3/customers/7/consent", &[][..]), ("v2/customers/7", &V2[..])] {
+        for (path, more) in [
+            ("v3/customers/7/consent", &[][..]),
+            ("v2/customers/7", &V2[..]),
+            ("v3/customers?limit=2", &[][..]),
+        ] {
             let token = arena.token(kind);
             let request = format!("GET /stores/{STORE}/{path} HTTP/1.1\r\nhost: bench\r\nx-auth-token: {token}\r\n\r\n");
             let answer = line.send(&request).await?;

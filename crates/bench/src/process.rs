@@ -6,6 +6,8 @@ use std::fs;
 #[derive(Clone, Debug)]
 pub(crate) struct Cpu {
     server: u32,
+    /// Whether the server's children count too, and theirs.
+    family: bool,
     /// The first process of the database server; its children count too.
     database: Option<u32>,
 }
@@ -21,7 +23,12 @@ pub(crate) struct Used {
 
 impl Cpu {
     pub(crate) fn of(server: u32, database: Option<u32>) -> Self {
-        Self { server, database }
+        Self { server, family: false, database }
+    }
+
+    /// That of a server which may have started others.
+    pub(crate) fn of_family(server: u32, database: Option<u32>) -> Self {
+        Self { server, family: true, database }
     }
 
     /// This program's own.
@@ -30,7 +37,8 @@ impl Cpu {
     }
 
     pub(crate) fn read(&self) -> Used {
-        let server = Stat::read(self.server).map_or(0.0, |stat| stat.micros);
+        let server = if self.family { family(self.server) } else { vec![self.server] };
+        let server = server.into_iter().filter_map(Stat::read).map(|stat| stat.micros).sum();
         let database = self.database.map_or(0.0, |postmaster| {
             let all = pids().filter_map(Stat::read);
             let own = all.filter(|stat| stat.pid == postmaster || stat.parent == postmaster);
@@ -88,6 +96,18 @@ fn machine() -> Option<f64> {
 /// The process that started this one.
 pub(crate) fn parent(pid: u32) -> Option<u32> {
     Stat::read(pid).map(|stat| stat.parent)
+}
+
+/// A process, and all that it and its children have started and that still run.
+pub(crate) fn family(pid: u32) -> Vec<u32> {
+    let all: Vec<Stat> = pids().filter_map(Stat::read).collect();
+    let mut family = vec![pid];
+    let mut known = 0;
+    while let Some(&parent) = family.get(known) {
+        family.extend(all.iter().filter(|stat| stat.parent == parent).map(|stat| stat.pid));
+        known += 1;
+    }
+    family
 }
 
 /// Resident memory in mebibytes.

@@ -7,7 +7,7 @@ use crate::{
     load::Figures,
     results::{Results, Spread},
     run::{Measure, Options},
-    targets,
+    size, targets,
     work::{self, Work},
 };
 
@@ -20,6 +20,10 @@ pub(crate) fn document(
     machine: &[(&str, String)],
 ) -> String {
     let mut text = String::from(HEAD);
+    if let (false, Some(plot)) = (options.quick, options.plot().file_name()) {
+        let plot = plot.to_string_lossy();
+        line(&mut text, &format!("![Requests a second and processor time a request]({plot})\n"));
+    }
     line(&mut text, "## The machine\n\n| | |\n|---|---|");
     for (name, value) in machine {
         line(&mut text, &format!("| {name} | {value} |"));
@@ -38,12 +42,13 @@ pub(crate) fn document(
         }
     }
     line(&mut text, SHARES);
-    for work in &work::ALL {
+    for work in work::ALL {
         if kinds.iter().any(|&kind| results.has(work, kind)) {
             table(&mut text, work, results, measure, options, kinds);
         }
     }
     writes(&mut text, results, kinds);
+    text += &size::section(&results.sizes);
     bodies(&mut text, results, measure);
     how(&mut text, measure, options, kinds);
     text
@@ -66,17 +71,20 @@ fn table(
 ) {
     let connections = if work.alone { 1 } else { options.connections };
     let of = thousands(work.customers(measure.customers));
-    let sync = if work.writes() {
-        format!(", {} us a sync injected", options.sync_us)
-    } else {
-        String::new()
+    let sync = match (work.writes(), options.shim.is_some()) {
+        (false, _) => String::new(),
+        (true, true) if work.sync_us > 0 => format!(", {} us a sync injected", work.sync_us),
+        (true, _) => ", nothing injected into a sync".to_owned(),
     };
+    let (each, things) = work.things();
     line(text, &format!("## {}\n", work.title));
     let plural = if connections == 1 { "" } else { "s" };
     line(text, &format!("{connections} connection{plural}, {of} customers{sync}.\n"));
     line(
         text,
-        "| | requests/s | of the ceiling | of the control | CPU us a request | p50 us | p99 us |",
+        &format!(
+            "| | {things}/s | of the ceiling | of the control | CPU us a request | p50 us | p99 us |"
+        ),
     );
     line(text, "|---|---:|---:|---:|---:|---:|---:|");
     for &kind in kinds.iter().filter(|&&kind| results.has(work, kind)) {
@@ -85,7 +93,8 @@ fn table(
             results.spread(at, figure).map_or(f64::NAN, |spread| spread.median)
         };
         let share = |other| {
-            let share = results.ratio(at, (work.key, other), |figures| figures.per_second);
+            let beside = if other == Kind::Ceiling { work.under() } else { work.key };
+            let share = results.ratio(at, (beside, other), |figures| figures.per_second);
             share.filter(|_| kind != other).map_or_else(String::new, ratio)
         };
         let database = median(|figures| figures.database_cpu);
@@ -99,13 +108,19 @@ fn table(
             &format!(
                 "| {} | {:.0} | {} | {} | {:.1}{database} | {:.0} | {:.0} |",
                 kind.title(),
-                median(|figures| figures.per_second),
+                median(|figures| figures.per_second) * each,
                 share(Kind::Ceiling),
-                share(Kind::Control),
+                share(kind.control()),
                 median(|figures| figures.cpu),
                 median(|figures| figures.p50),
                 median(|figures| figures.p99),
             ),
+        );
+    }
+    if work.under() != work.key {
+        line(
+            text,
+            "\nThe ceiling's figure is the one that it has where there is nothing but GET consent, hot.",
         );
     }
     let own = kinds
@@ -171,22 +186,25 @@ fn how(text: &mut String, measure: &Measure, options: &Options, kinds: &[Kind]) 
              - *ceiling*: axum, the same bytes for everybody, with the token check (SHA-256, a map in memory, the store compared) \
              and every header of a real answer; no log. *control*: axum and rusqlite, the same statements on the same file, \
              one read connection a thread, writes gathered by one thread into one transaction; no tokens, headers or log. \
-             Both are in `crates/bench`. *custodia*: the release binary as `custodia serve` starts it, log and all, the log to a file; it allocates with mimalloc, the two others with the system's allocator.\n\
+             *control, PostgreSQL*: the same on tokio-postgres, statements prepared on as many connections as custodia has, \
+             a transaction a write. The figures of custodia on PostgreSQL are shares of this one's. All three are in `crates/bench`. *custodia*: the release binary as `custodia serve` starts it, log and all, the log to a file; it allocates with mimalloc, the others with the system's allocator.\n\
+             - *a list of 250*: V3's customers, newest first, by cursors that the server gave; 2,000 pages evenly spread over the store, or \
+             all of them the same. The ceiling sends one page from memory. *95 to 5*: each answer must show a declaration that \
+             could be current: none older than what was acknowledged, or shown to anybody, when the question was sent. *POST*: \
+             each customer is new; the control puts the same rows into the same tables and does not ask whether an address is \
+             taken.\n\
              - CPU is user and system time of the server's process, from `/proc/PID/stat`."
         ),
     );
     if options.shim.is_some() {
         line(
             text,
-            &format!(
-                "- Durable writes run under `crates/bench/shim/slowsync.c`, which makes each fsync and fdatasync take {} us longer. At the \
-                 end each connection reads back what it wrote last, and each database is counted: it holds exactly the \
-                 acknowledged declarations.",
-                options.sync_us
-            ),
+            "- Servers that write run under `crates/bench/shim/slowsync.c`, which makes each fsync and fdatasync take so much longer \
+             as is injected. At the end each connection reads back what it wrote last, and each database is counted: it \
+             holds exactly what was acknowledged.",
         );
     }
-    if kinds.contains(&Kind::Postgres) {
+    if kinds.iter().any(|kind| kind.is_on_postgres()) {
         let slow = if options.postgres_is_slow {
             "under the same library"
         } else {
@@ -210,7 +228,7 @@ fn others(results: &Results) -> String {
     format!("{:.0} % of the processor in the median, {:.0} % at most{warning}", it.median, it.most)
 }
 
-fn ratio(spread: Spread) -> String {
+pub(crate) fn ratio(spread: Spread) -> String {
     format!("{:.2} ({:.2}..{:.2})", spread.median, spread.least, spread.most)
 }
 
@@ -221,7 +239,7 @@ fn span(spread: Spread, unit: &str) -> String {
     format!("{:.1}{unit} ({:.1}..{:.1})", spread.median, spread.least, spread.most)
 }
 
-fn thousands(number: i64) -> String {
+pub(crate) fn thousands(number: i64) -> String {
     let digits = number.to_string();
     let groups =
         digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group).into_owned());

@@ -1,6 +1,6 @@
 //! Everything a run has measured, and the questions one can ask of it.
 
-use crate::{contenders::Kind, load::Figures, work::Work};
+use crate::{contenders::Kind, load::Figures, size::Size, work::Work};
 
 /// One contender at one kind of work in one round.
 pub(crate) struct Cell {
@@ -25,6 +25,8 @@ pub(crate) struct Body {
 pub(crate) struct Results {
     pub(crate) cells: Vec<Cell>,
     pub(crate) bodies: Vec<Body>,
+    /// Stores of several sizes, the smallest first.
+    pub(crate) sizes: Vec<Size>,
 }
 
 /// A median and how far the single rounds are from it.

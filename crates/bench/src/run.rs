@@ -6,19 +6,20 @@ use tokio::runtime::Runtime;
 
 use crate::{
     contenders::{Arena, Kind, Purpose, Server},
+    disk::Disk,
     load::{self, Load},
-    machine,
+    machine, plot,
     postgres::Postgres,
     probe, process, report,
     results::{Body, Cell, Results},
-    webhooks,
+    sections, size,
     work::{self, Examiner, Work},
 };
 
 /// What to measure and for how long. What is not said depends on `--quick`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Options {
-    /// A minute instead of a quarter of an hour, on few customers; prints instead of writing the document.
+    /// Minutes instead of half an hour, on few customers; prints instead of writing the document.
     #[arg(long)]
     pub(crate) quick: bool,
     /// Customers in every database.
@@ -39,9 +40,9 @@ pub(crate) struct Options {
     /// How often each contender is started to time its first answer.
     #[arg(long, env = "CUSTODIA_BENCH_STARTS")]
     starts: Option<usize>,
-    /// Microseconds that a sync of the disk costs more in the durable writes.
-    #[arg(long, env = "CUSTODIA_BENCH_SYNC_US", default_value_t = 1_000)]
-    pub(crate) sync_us: u32,
+    /// Customers of the stores whose sizes are compared, the smallest first.
+    #[arg(long, value_delimiter = ',')]
+    stores: Option<Vec<i64>>,
     /// Contenders; all of them when not said.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Kind>,
@@ -86,8 +87,11 @@ impl Options {
     fn measure(&self) -> Measure {
         let of = |quick: f64, full: f64| if self.quick { quick } else { full };
         Measure {
-            customers: self.customers.unwrap_or(if self.quick { 50_000 } else { 1_000_000 }).max(1),
-            rounds: self.rounds.unwrap_or(if self.quick { 2 } else { 7 }).max(1),
+            customers: self
+                .customers
+                .unwrap_or(if self.quick { 50_000 } else { 1_000_000 })
+                .max(1_000),
+            rounds: self.rounds.unwrap_or(if self.quick { 2 } else { 5 }).max(1),
             seconds: self.seconds.unwrap_or(of(1.0, 3.0)),
             warm_up: self.warm_up.unwrap_or(of(0.2, 0.5)),
             starts: self.starts.unwrap_or(if self.quick { 5 } else { 20 }).max(1),
@@ -99,25 +103,35 @@ impl Options {
         use clap::ValueEnum as _;
         let mut kinds =
             if self.only.is_empty() { Kind::value_variants().to_vec() } else { self.only.clone() };
-        kinds.retain(|kind| *kind != Kind::Postgres || self.postgres.is_some());
+        kinds.retain(|kind| !kind.is_on_postgres() || self.postgres.is_some());
         kinds
+    }
+
+    fn stores(&self) -> Vec<i64> {
+        let usual = if self.quick { &[1_000, 100_000][..] } else { &size::STORES };
+        self.stores.clone().unwrap_or_else(|| usual.to_vec())
+    }
+
+    /// Where the document's plot goes: beside it.
+    pub(crate) fn plot(&self) -> PathBuf {
+        self.out.with_extension("svg")
     }
 
     fn works(&self) -> Vec<Work> {
         let wanted =
             |work: &Work| self.work.is_empty() || self.work.iter().any(|key| key == work.key);
-        work::ALL.into_iter().filter(wanted).collect()
+        work::ALL.iter().copied().filter(wanted).collect()
     }
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let (dir, custodia) = (options.dir.join("databases"), options.custodia.clone());
-    let mut arena = Arena::new(dir, custodia, options.shim.clone(), options.sync_us);
+    let mut arena = Arena::new(dir, custodia, Disk::new(options.shim.clone()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| e.to_string())?;
-    let document = measured(&mut arena, options, &runtime);
+    let written = measured(&mut arena, options, &runtime);
     let cleared = runtime.block_on(arena.clear());
-    let document = document?;
+    let (document, plot) = written?;
     cleared?;
     if options.quick {
         print!("{document}");
@@ -126,29 +140,47 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     let write = || {
         fs::create_dir_all(options.out.parent().unwrap_or(&options.out))?;
         let before = fs::read_to_string(&options.out).unwrap_or_default();
-        fs::write(&options.out, document + webhooks::of_document(&before))
+        fs::write(options.plot(), plot)?;
+        fs::write(&options.out, document + &sections::of_others(&before))
     };
     write().map_err(|e| format!("{}: {e}", options.out.display()))?;
     say(&format!("written to {}", options.out.display()));
     Ok(())
 }
 
-/// The document.
-fn measured(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<String, String> {
+/// The document, and its plot.
+fn measured(
+    arena: &mut Arena,
+    options: &Options,
+    runtime: &Runtime,
+) -> Result<(String, String), String> {
     let (measure, kinds, works) = (options.measure(), options.kinds(), options.works());
     say(&format!("filling the databases with {} customers", measure.customers));
     arena.make_sqlite(measure.customers, &kinds)?;
     let mut version = None;
-    if let Some(address) = options.postgres.as_ref().filter(|_| kinds.contains(&Kind::Postgres)) {
+    let asked = kinds.iter().any(|kind| kind.is_on_postgres());
+    if let Some(address) = options.postgres.as_ref().filter(|_| asked) {
         let postgres = Postgres::parse(address)?;
         version = Some(runtime.block_on(postgres.version())?);
-        runtime.block_on(arena.make_postgres(postgres, measure.customers))?;
+        runtime.block_on(arena.make_postgres(postgres, measure.customers, &kinds))?;
     }
     let mut results = Results::default();
     starts(arena, &kinds, &measure, &mut results)?;
     rounds(arena, &measure, (&kinds, &works), &mut results, runtime)?;
+    if kinds.contains(&Kind::Sqlite) && options.work.is_empty() {
+        say("comparing stores of several sizes");
+        results.sizes = size::measure(&size::Plan {
+            dir: &options.dir,
+            custodia: &options.custodia,
+            stores: &options.stores(),
+            rounds: measure.rounds,
+            seconds: measure.seconds,
+            connections: measure.connections,
+        })?;
+    }
     let machine = machine::describe(&arena.dir, version.as_deref());
-    Ok(report::document(&results, &measure, options, &kinds, &machine))
+    let document = report::document(&results, &measure, options, &kinds, &machine);
+    Ok((document, plot::svg(&results, &kinds)))
 }
 
 /// Start each again and again; leave the last one alone for a while and see what it holds on to.
@@ -206,10 +238,13 @@ fn rounds(
             let servers = if work.writes() { &writing } else { &reading };
             for turn in 0..servers.len() {
                 let (kind, server) = &servers[(turn + round) % servers.len()];
+                if !work.suits(*kind) {
+                    continue;
+                }
                 let figures = once(arena, measure, work, *kind, server, round)
                     .map_err(|why| format!("{}, {}: {why}", kind.title(), work.title))?;
                 say(&format!(
-                    "round {}: {:24} {:20} {:9.0}/s  {:6.1} us CPU (own {:.1})  p50 {:6.0} us  p99 {:6.0} us",
+                    "round {}: {:40} {:20} {:9.0}/s  {:6.1} us CPU (own {:.1})  p50 {:6.0} us  p99 {:6.0} us",
                     round + 1,
                     work.title,
                     kind.title(),
@@ -233,7 +268,7 @@ fn rounds(
     }
     for (kind, server) in writing {
         drop(server);
-        runtime.block_on(all_kept(arena, measure, works, kind, results))?;
+        runtime.block_on(all_kept(arena, measure, kind, results))?;
     }
     Ok(())
 }
@@ -242,21 +277,25 @@ fn rounds(
 pub(crate) async fn all_kept(
     arena: &Arena,
     measure: &Measure,
-    works: &[Work],
     kind: Kind,
     results: &Results,
 ) -> Result<(), String> {
-    let acknowledged = results.cells.iter().filter(|cell| {
-        cell.kind == kind && works.iter().any(|work| work.key == cell.work && work.writes())
-    });
-    let acknowledged: u64 = acknowledged.map(|cell| cell.figures.answers).sum();
-    let expected = measure.customers + i64::try_from(acknowledged).unwrap_or(0);
-    let found = arena.declarations(kind).await?;
-    if found == expected {
-        return Ok(());
+    let cells = results.cells.iter().filter(|cell| cell.kind == kind);
+    let written = || cells.clone().map(|cell| cell.figures.written);
+    let declarations = written().map(|it| it.declarations).sum::<i64>();
+    let customers = written().map(|it| it.customers).sum::<i64>();
+    for (things, table, acknowledged) in [
+        ("declarations", "consent_declaration", declarations),
+        ("customers", "customer", customers),
+    ] {
+        let expected = measure.customers + acknowledged;
+        let found = arena.count(kind, table).await?;
+        if found != expected {
+            let title = kind.title();
+            return Err(format!("{title} holds {found} {things}, {expected} were acknowledged"));
+        }
     }
-    let title = kind.title();
-    Err(format!("{title} holds {found} declarations, {expected} were acknowledged"))
+    Ok(())
 }
 
 /// Give a server one kind of work for a while. It is thawed for that, and frozen again.
@@ -278,6 +317,7 @@ pub(crate) fn once(
         seed: round as u64,
         examiner: Arc::new(Examiner::new(arena.token(kind), kind.always())),
     };
+    arena.disk.slow_down(work.sync_us)?;
     server.thaw();
     let figures = load::run(load, &server.cpu);
     server.freeze();

@@ -1,6 +1,6 @@
 //! Fills a database with customers in bulk, far faster than any door of the server would.
 
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -15,9 +15,6 @@ pub(crate) const DECLARATION_COLUMNS: &str =
     "store_id, customer_id, sequence, allow, deny, declared_at, source, declared_by";
 
 pub(crate) const STORE_ID_POSTGRES: &str = "SELECT store_id FROM store WHERE hash = $1";
-
-/// The schema, for when there is no custodia to make the database.
-const SCHEMA: &str = include_str!("../../resources/schema/0001_init.sql");
 
 /// The texts that are compared without case.
 pub(crate) struct Keys {
@@ -40,23 +37,14 @@ impl Keys {
     }
 }
 
-/// Make the schema and the store by hand.
-pub(crate) fn schema(database: &Path) -> Result<(), String> {
-    let connection = Connection::open(database).map_err(|e| e.to_string())?;
-    connection
-        .execute_batch(&format!("PRAGMA journal_mode = WAL; {SCHEMA}"))
-        .map_err(|e| e.to_string())?;
-    let store = "INSERT INTO store (store_id, hash, plan, quirks, created_at, deleted_at) VALUES (1000000001, ?1, 'unlimited', '', 0, 0)";
-    connection.execute(store, [STORE]).map_err(|e| e.to_string())?;
-    let counter =
-        "INSERT INTO counter (store_id, name, last, live) VALUES (1000000001, 'customer', 0, 0)";
-    connection.execute(counter, []).map_err(|e| e.to_string())?;
-    Ok(())
+/// Fill an `SQLite` database that already has its schema and the store with customers who have declared once.
+pub(crate) fn sqlite(database: &Path, customers: i64) -> Result<(), String> {
+    fill(database, customers, true).map_err(|e| format!("{}: {e}", database.display()))
 }
 
-/// Fill an `SQLite` database that already has its schema and the store.
-pub(crate) fn sqlite(database: &Path, customers: i64) -> Result<(), String> {
-    fill(database, customers).map_err(|e| format!("{}: {e}", database.display()))
+/// The same, with customers who have declared nothing.
+pub(crate) fn customers(database: &Path, customers: i64) -> Result<(), String> {
+    fill(database, customers, false).map_err(|e| format!("{}: {e}", database.display()))
 }
 
 /// Three addresses for each customer; `{number}` is the engine's way to make one byte of a number.
@@ -113,8 +101,13 @@ pub(crate) fn belongings(database: &Path, customers: i64) -> rusqlite::Result<()
     Ok(())
 }
 
-fn fill(database: &Path, customers: i64) -> rusqlite::Result<()> {
+fn fill(database: &Path, customers: i64, declared: bool) -> rusqlite::Result<()> {
     let mut connection = Connection::open(database)?;
+    let journal = |connection: &Connection, mode: &str| {
+        connection.query_row(&format!("PRAGMA journal_mode = {mode}"), [], |_| Ok(()))
+    };
+    // Nobody else is there yet, and whatever goes wrong ends all of it: every page is written once.
+    journal(&connection, "OFF")?;
     connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -262144")?;
     let store_id: i64 =
         connection
@@ -124,7 +117,7 @@ fn fill(database: &Path, customers: i64) -> rusqlite::Result<()> {
     for (name, _) in &indexes {
         transaction.execute_batch(&format!("DROP INDEX {name}"))?;
     }
-    rows(&transaction, store_id, customers)?;
+    rows(&transaction, store_id, customers, declared)?;
     for (_, statement) in &indexes {
         transaction.execute_batch(statement)?;
     }
@@ -132,7 +125,9 @@ fn fill(database: &Path, customers: i64) -> rusqlite::Result<()> {
         "UPDATE counter SET last = ?2, live = ?2 WHERE store_id = ?1 AND name = 'customer'";
     transaction.execute(counter, (store_id, customers))?;
     transaction.commit()?;
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).optional()?;
+    journal(&connection, "WAL")?;
+    // So that no contender is measured while the system still writes.
+    let _ = File::open(database).and_then(|file| file.sync_all());
     Ok(())
 }
 
@@ -143,10 +138,15 @@ fn indexes(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-fn rows(connection: &Connection, store_id: i64, customers: i64) -> rusqlite::Result<()> {
+fn rows(
+    connection: &Connection,
+    store_id: i64,
+    customers: i64,
+    declared: bool,
+) -> rusqlite::Result<()> {
     let mut customer = connection.prepare(&format!(
         "INSERT INTO customer ({CUSTOMER_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, '', ?9, '', 0, 0, 1, NULL, '', 0, \
-         ?10, ?11, ?12, ?13, ?14, ?15, ?16, 1)"
+         ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
     ))?;
     let mut declaration = connection.prepare(&format!(
         "INSERT INTO consent_declaration ({DECLARATION_COLUMNS}) VALUES (?1, ?2, 1, ?3, ?4, ?5, 'management_api', 1)"
@@ -170,20 +170,18 @@ fn rows(connection: &Connection, store_id: i64, customers: i64) -> rusqlite::Res
             keys.company,
             it.created.0,
             it.modified.0,
+            declared,
         ])?;
-        declaration.execute(params![store_id, it.id, it.allow, it.deny, it.created.0])?;
+        if declared {
+            declaration.execute(params![store_id, it.id, it.allow, it.deny, it.created.0])?;
+        }
     }
     Ok(())
 }
 
-/// How many declarations there are.
-pub(crate) fn declarations(database: &Path) -> Result<i64, String> {
-    let count = || {
-        Connection::open(database)?.query_row(
-            "SELECT COUNT(*) FROM consent_declaration",
-            [],
-            |row| row.get(0),
-        )
-    };
+/// How many rows a table has.
+pub(crate) fn count(database: &Path, table: &str) -> Result<i64, String> {
+    let statement = format!("SELECT COUNT(*) FROM {table}");
+    let count = || Connection::open(database)?.query_row(&statement, [], |row| row.get(0));
     count().map_err(|e| e.to_string())
 }

@@ -24,11 +24,20 @@ pub(crate) struct Options {
 
 /// Serve on two or more threads until the process is told to end.
 pub(crate) fn serve(port: u16, router: Router) -> Result<(), String> {
+    serve_made(port, async { Ok(router) })
+}
+
+/// The same, where it takes those threads to make what is served.
+pub(crate) fn serve_made(
+    port: u16,
+    router: impl Future<Output = Result<Router, String>>,
+) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| e.to_string())?;
     runtime.block_on(async {
+        let router = router.await?;
         let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|e| e.to_string())?;
         let listener = listener.tap_io(|stream| {
             let _ = stream.set_nodelay(true);

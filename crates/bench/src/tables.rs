@@ -18,7 +18,9 @@ pub(crate) enum Tables {
 impl Tables {
     pub(crate) async fn open(arena: &Arena, kind: Kind) -> Result<Self, String> {
         if let (Kind::Postgres, Some((postgres, _))) = (kind, &arena.postgres) {
-            return Ok(Self::Postgres(postgres.connect(&arena.database(Purpose::Reading)).await?));
+            return Ok(Self::Postgres(
+                postgres.connect(&arena.database(kind, Purpose::Reading)).await?,
+            ));
         }
         let open = || {
             let connection = Connection::open(arena.sqlite(kind, Purpose::Reading))?;

@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     contenders::{Arena, Kind, Purpose, Server},
+    disk::Disk,
     load::Line,
     postgres::Postgres,
     shop::{Shop, micros, runtime},
@@ -43,7 +44,7 @@ const MOST_DELAY: f64 = 20.0;
 
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let runtime = runtime()?;
-    let mut arena = Arena::new(options.dir.join("walk"), options.custodia.clone(), None, 0);
+    let mut arena = Arena::new(options.dir.join("walk"), options.custodia.clone(), Disk::default());
     let walked = walk(&mut arena, options, &runtime);
     let cleared = runtime.block_on(arena.clear());
     walked.and(cleared)
@@ -56,7 +57,7 @@ fn walk(arena: &mut Arena, options: &Options, runtime: &Runtime) -> Result<(), S
     arena.add_belongings(options.customers)?;
     if let Some(address) = &options.postgres {
         let postgres = Postgres::parse(address)?;
-        runtime.block_on(arena.make_postgres(postgres, options.customers))?;
+        runtime.block_on(arena.make_postgres(postgres, options.customers, &[Kind::Postgres]))?;
         runtime.block_on(arena.add_belongings_on_postgres(options.customers))?;
         kinds.push(Kind::Postgres);
     }

@@ -22,12 +22,14 @@ use crate::{
     contenders::{Arena, Kind, free_port, signal},
     data::STORE,
     delay,
+    disk::Disk,
     load::{self, Figures, Line, Load},
     machine,
     postgres::Postgres,
     process::{Cpu, Used},
     receiver::{Arrival, Receiver},
     results::Spread,
+    sections,
     shop::{Shop, micros, runtime},
     tables::Tables,
     wire::shown,
@@ -100,27 +102,23 @@ const CUSTOMERS: i64 = 20_000;
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let runtime = runtime()?;
     let receiver = Receiver::open(HOOKS)?;
-    let mut arena = Arena::new(options.dir.join("webhooks"), options.custodia.clone(), None, 0);
+    let mut arena =
+        Arena::new(options.dir.join("webhooks"), options.custodia.clone(), Disk::default());
     let mut section = Section::default();
     let measured = measure(&mut arena, options, (&receiver, &mut section), &runtime);
     let cleared = runtime.block_on(arena.clear());
     if let (Some(out), Ok(())) = (&options.out, &measured) {
         let write = || {
             let document = fs::read_to_string(out).unwrap_or_default();
-            let before = document.strip_suffix(of_document(&document)).unwrap_or(&document);
-            fs::write(out, format!("{before}{}", section.0))
+            fs::write(out, sections::with(&document, TITLE, &section.0))
         };
         write().map_err(|e| format!("{}: {e}", out.display()))?;
     }
     measured.and(cleared)
 }
 
-/// The section that a document has of this, at its end; the other benchmarks leave it there.
-pub(crate) fn of_document(document: &str) -> &str {
-    document.find(TITLE).map_or("", |at| &document[at..])
-}
-
-const TITLE: &str = "\n## Webhooks\n";
+/// How the section that a document has of this begins.
+pub(crate) const TITLE: &str = "\n## Webhooks\n";
 
 /// What is printed, and written in the end.
 #[derive(Default)]
@@ -145,7 +143,11 @@ fn measure(
     let mut kinds = vec![Kind::Sqlite];
     arena.make_sqlite(CUSTOMERS, &kinds)?;
     if let Some(address) = options.postgres.as_ref().filter(|_| wanted(Kind::Postgres)) {
-        runtime.block_on(arena.make_postgres(Postgres::parse(address)?, CUSTOMERS))?;
+        runtime.block_on(arena.make_postgres(
+            Postgres::parse(address)?,
+            CUSTOMERS,
+            &[Kind::Postgres],
+        ))?;
         kinds.push(Kind::Postgres);
     }
     let machine = machine::describe(&arena.dir, None);

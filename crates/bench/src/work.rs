@@ -2,6 +2,7 @@
 //! new too, a new [`Ask`].
 
 use crate::{
+    contenders::Kind,
     data::{Answers, DECLARATIONS, Digits},
     wire::Answer,
 };
@@ -15,6 +16,12 @@ pub(crate) enum Ask {
     V2Customer,
     /// `PUT /v3/customers/{id}/consent`.
     PutConsent,
+    /// `GET /v3/customers?limit=250&after=…`.
+    List,
+    /// 19 times `GET /v3/customers/{id}/consent`, and once `PUT`.
+    Mixed,
+    /// `POST /v3/customers` of ten.
+    Post,
 }
 
 /// One kind of work, as a row of the document.
@@ -24,61 +31,80 @@ pub(crate) struct Work {
     pub(crate) key: &'static str,
     pub(crate) title: &'static str,
     pub(crate) ask: Ask,
-    /// Only the first 1,000 customers, or all of them.
-    pub(crate) hot: bool,
+    /// Only the first so many customers, if not all.
+    pub(crate) most: Option<i64>,
     /// One connection alone instead of the usual number.
     pub(crate) alone: bool,
+    /// How many microseconds longer a sync of the disk takes.
+    pub(crate) sync_us: u32,
 }
 
 impl Work {
-    /// Whether the databases for writing are the ones to use, with the slow disk.
+    const fn new(key: &'static str, title: &'static str, ask: Ask) -> Self {
+        Self { key, title, ask, most: None, alone: false, sync_us: 0 }
+    }
+
+    const fn of(self, most: i64) -> Self {
+        Self { most: Some(most), ..self }
+    }
+
+    const fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
+
+    const fn slow(self, sync_us: u32) -> Self {
+        Self { sync_us, ..self }
+    }
+
+    /// Whether the databases for writing are the ones to use.
     pub(crate) fn writes(&self) -> bool {
-        self.ask == Ask::PutConsent
+        matches!(self.ask, Ask::PutConsent | Ask::Mixed | Ask::Post)
+    }
+
+    /// Whether it is for this contender to do.
+    pub(crate) fn suits(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Ceiling => !self.writes(),
+            Kind::Control => self.ask != Ask::List,
+            Kind::PostgresControl => !matches!(self.ask, Ask::List | Ask::Post),
+            Kind::Sqlite | Kind::Postgres => true,
+        }
+    }
+
+    /// The work whose figure of the ceiling this is a share of.
+    pub(crate) fn under(&self) -> &'static str {
+        if self.ask == Ask::Mixed { "consent-hot" } else { self.key }
+    }
+
+    /// How many things one request is about, and what they are called.
+    pub(crate) fn things(&self) -> (f64, &'static str) {
+        match self.ask {
+            Ask::Post => (10.0, "customers"),
+            _ => (1.0, "requests"),
+        }
     }
 
     /// How many customers it is about.
     pub(crate) fn customers(&self, all: i64) -> i64 {
-        if self.hot { all.min(1_000) } else { all }
+        self.most.map_or(all, |most| all.min(most))
     }
 }
 
 /// All of it, in the order of the document.
-pub(crate) const ALL: [Work; 5] = [
-    Work {
-        key: "consent-hot",
-        title: "GET consent, hot",
-        ask: Ask::Consent,
-        hot: true,
-        alone: false,
-    },
-    Work {
-        key: "consent-uniform",
-        title: "GET consent, uniform",
-        ask: Ask::Consent,
-        hot: false,
-        alone: false,
-    },
-    Work {
-        key: "v2-uniform",
-        title: "GET V2 customer, uniform",
-        ask: Ask::V2Customer,
-        hot: false,
-        alone: false,
-    },
-    Work {
-        key: "put-many",
-        title: "PUT consent, together",
-        ask: Ask::PutConsent,
-        hot: false,
-        alone: false,
-    },
-    Work {
-        key: "put-alone",
-        title: "PUT consent, one alone",
-        ask: Ask::PutConsent,
-        hot: false,
-        alone: true,
-    },
+pub(crate) const ALL: &[Work] = &[
+    Work::new("consent-hot", "GET consent, hot", Ask::Consent).of(1_000),
+    Work::new("consent-uniform", "GET consent, uniform", Ask::Consent),
+    Work::new("v2-hot", "GET V2 customer, hot", Ask::V2Customer).of(1_000),
+    Work::new("v2-uniform", "GET V2 customer, uniform", Ask::V2Customer),
+    Work::new("list", "GET a list of 250, pages that differ", Ask::List),
+    Work::new("list-again", "GET a list of 250, always the same page", Ask::List).of(250),
+    Work::new("mixed", "GET and PUT consent, 95 to 5, hot", Ask::Mixed).of(1_000),
+    Work::new("put-many-100us", "PUT consent, together, 100 us a sync", Ask::PutConsent).slow(100),
+    Work::new("put-many", "PUT consent, together, 1 ms a sync", Ask::PutConsent).slow(1_000),
+    Work::new("put-alone", "PUT consent, one alone, 1 ms a sync", Ask::PutConsent)
+        .slow(1_000)
+        .alone(),
+    Work::new("post", "POST customers, 10 at a time", Ask::Post),
 ];
 
 /// Writes requests and judges answers.
@@ -98,7 +124,17 @@ impl Examiner {
         Self { answers, token: token.to_owned(), always, bodies }
     }
 
-    /// Put the request into `into`, which is empty.
+    /// The token that every request carries.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The one customer that is shown whoever is asked for.
+    pub(crate) fn always(&self) -> Option<i64> {
+        self.always
+    }
+
+    /// Put the request of one customer into `into`, which is empty.
     pub(crate) fn request(&self, ask: Ask, id: i64, declaration: usize, into: &mut Vec<u8>) {
         let mut put = |text: &str| into.extend_from_slice(text.as_bytes());
         put(if ask == Ask::PutConsent { "PUT " } else { "GET " });
@@ -122,7 +158,7 @@ impl Examiner {
         }
     }
 
-    /// Whether this is the right answer. `scratch` is a buffer to be reused.
+    /// Whether this is the right answer to a request of one customer. `scratch` is a buffer to be reused.
     pub(crate) fn is_right(
         &self,
         ask: Ask,
@@ -151,6 +187,7 @@ impl Examiner {
                     && body.ends_with(&scratch[head..])
             }
             Ask::PutConsent => self.shows(declaration, answer),
+            Ask::List | Ask::Mixed | Ask::Post => false,
         }
     }
 

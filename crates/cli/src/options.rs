@@ -98,6 +98,10 @@ pub(crate) struct ServeOptions {
     /// The longest request body, in bytes
     #[arg(long, env = "CUSTODIA_BODY_LIMIT", default_value_t = 1 << 20, value_name = "BYTES")]
     pub(crate) body_limit: usize,
+    /// How much memory answers may take that are kept for who asks again, on SQLite, in bytes; 0 keeps none. It is taken as
+    /// answers are kept, not before
+    #[arg(long, env = "CUSTODIA_CACHE_BYTES", default_value_t = 16 << 20, value_name = "BYTES")]
+    pub(crate) cache_bytes: usize,
     /// Requests come through a proxy that adds to X-Forwarded-For where they came from: shoppers are told apart by it
     #[arg(long, env = "CUSTODIA_BEHIND_PROXY")]
     pub(crate) behind_proxy: bool,

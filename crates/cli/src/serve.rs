@@ -33,7 +33,7 @@ pub(crate) async fn run(shared: &Shared, options: ServeOptions) -> Outcome {
     let scheme = if tls.is_some() { "https" } else { "http" };
     let public_url = options.public_url.unwrap_or_else(|| format!("{scheme}://{}", options.listen));
     let public_url = public_url.trim_end_matches('/').to_owned();
-    let ServeOptions { body_limit, behind_proxy, .. } = options;
+    let ServeOptions { body_limit, cache_bytes, behind_proxy, .. } = options;
     let webhook_allow = options.webhooks.webhook_allow.clone();
     let webhook_history = options.webhooks.history.webhook_history;
     let settings = Settings {
@@ -42,6 +42,7 @@ pub(crate) async fn run(shared: &Shared, options: ServeOptions) -> Outcome {
         behind_proxy,
         webhook_allow,
         webhook_history,
+        shelf_bytes: cache_bytes,
         ..Settings::default()
     };
     let seal = open::seal(shared, &db).await?;

@@ -31,7 +31,7 @@ pub(crate) struct Fanned {
     pub(crate) queues: BTreeSet<Queue>,
     /// Whether there may be more to take.
     pub(crate) is_more: bool,
-    /// Whether somebody else has the turn: they go on while there is more.
+    /// Whether somebody else has the turn: they go on while they see more, and who looks later finds what they did not.
     pub(crate) is_anothers: bool,
 }
 
@@ -92,7 +92,8 @@ async fn spread(
     let is_heard = listeners::rows::is_heard(tx, store, now).await?;
     let (mut told, mut wanted, mut taken, mut rows_to_write) = (Vec::new(), Vec::new(), 0, 0);
     for (event, hash) in events.iter().zip(hashes) {
-        if rows_to_write >= DELIVERIES_AT_A_TIME {
+        // Each that is heard of is a note of its own.
+        if rows_to_write >= DELIVERIES_AT_A_TIME || is_heard && taken >= HEARD_AT_A_TIME {
             break;
         }
         taken += 1;
@@ -466,10 +467,8 @@ pub(crate) async fn count(
     counts: &[(String, (i64, i64))],
 ) -> Result<Vec<String>> {
     let now = app.clock.now();
-    // Where nothing fails nothing is blocked.
-    let failing: Vec<(&str, Vec<i64>)> = counts
+    let domains: Vec<(&str, Vec<i64>)> = counts
         .iter()
-        .filter(|(_, (_, failures))| *failures > 0)
         .map(|(domain, _)| (domain.as_str(), app.event_ids.several(now, TOLD_AT_ONCE)))
         .collect();
     app.db
@@ -479,7 +478,8 @@ pub(crate) async fn count(
                 return Ok(blocked);
             }
             rows::count(tx, store, Slot::of(now), counts, Slot::oldest(now)).await?;
-            for (domain, event_ids) in &failing {
+            let failing = rows::failing(tx, store, counts).await?;
+            for (domain, event_ids) in domains.iter().filter(|(it, _)| failing.contains(*it)) {
                 if block(tx, profile, (store, domain), event_ids, now).await? {
                     blocked.push((*domain).to_owned());
                 }
@@ -591,8 +591,12 @@ fn draw_hash(chance: &dyn Chance) -> String {
 /// How many rows one transaction moves. It keeps other writers waiting no longer than a page is read.
 const AT_A_TIME: i64 = 200;
 
-/// How many events a fan-out takes that keeps no other writer waiting. It costs ten round trips, however many they are.
+/// How many events a fan-out takes that keeps no other writer waiting. It costs ten round trips, however many they are;
+/// and one for each event where somebody listens.
 const FANNED_OUT_AT_ONCE: i64 = 1_000;
+
+/// So it takes no more than this where somebody does.
+const HEARD_AT_A_TIME: usize = 200;
 
 /// Nor does it write many more deliveries than this, each with its lane.
 const DELIVERIES_AT_A_TIME: usize = 1_000;

@@ -751,6 +751,25 @@ pub(crate) async fn count(
     Ok(())
 }
 
+/// Those of these domains at which something counted has failed.
+pub(crate) async fn failing(
+    tx: &mut ReadTx,
+    store: StoreId,
+    counts: &[(String, (i64, i64))],
+) -> Result<BTreeSet<String>> {
+    let mut failing = BTreeSet::new();
+    for some in counts.chunks(sql::LIST_CAP) {
+        let found: Vec<(String,)> = tx
+            .query("SELECT DISTINCT domain FROM delivery_tally WHERE store_id = $1 AND failures > 0 AND domain IN ")
+            .bind(store)
+            .push_list(some.iter().map(|(domain, _)| domain.as_str()))
+            .fetch_all()
+            .await?;
+        failing.extend(found.into_iter().map(|(domain,)| domain));
+    }
+    Ok(failing)
+}
+
 /// What was counted of a domain.
 pub(crate) async fn counted(tx: &mut ReadTx, store: StoreId, domain: &str) -> Result<Vec<Slot>> {
     tx.query(

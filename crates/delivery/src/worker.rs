@@ -234,7 +234,8 @@ impl Worker {
         let mut stores = BTreeSet::new();
         let mut look = Instant::now();
         loop {
-            if Instant::now() >= look {
+            let has_looked = Instant::now() >= look;
+            if has_looked {
                 let found = ops::stores(app).await.unwrap_or_else(|error| {
                     tracing::warn!(%error, "the outboxes cannot be read");
                     BTreeSet::new()
@@ -249,8 +250,8 @@ impl Worker {
                     Ok(fanned) => {
                         self.note(fanned.queues);
                         left.extend(fanned.is_more.then_some(store));
-                        if fanned.is_anothers {
-                            // Should they die, it is found.
+                        if fanned.is_anothers && has_looked {
+                            // Should they die, or have no eyes for the last of it, it is found then.
                             look = Instant::now() + FOLLOW;
                         }
                     }
@@ -307,7 +308,7 @@ impl Worker {
                     }
                     due.extend(queue.filter(|_| again == Again::AtOnce));
                 }
-                Some(_) = flights.join_next() => while flights.try_join_next().is_some() {},
+                // Before those who land, or where they land all the time nobody would be found.
                 Some(looked) = looks.join_next() => {
                     let (found, took) = looked.unwrap_or_else(|error| {
                         tracing::error!(%error, "what is due is looked for later");
@@ -317,6 +318,7 @@ impl Worker {
                     // Where much waits a look takes longer, and there are fewer.
                     look = Instant::now() + LOOK.max(took * 4);
                 }
+                Some(_) = flights.join_next() => while flights.try_join_next().is_some() {},
                 () = self.0.bell.notified() => {}
                 () = sleep_until(look), if looks.is_empty() => {}
             }

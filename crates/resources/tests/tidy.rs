@@ -325,6 +325,61 @@ fn sql_is_in_rows_alone() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// Answers that are shown again are made of what these change, and who changes it moves a mark.
+const SHOWN_AGAIN: [(&str, &str); 11] = [
+    ("INSERT INTO customer\n", LISTED),
+    ("UPDATE customer ", LISTED),
+    ("UPDATE customer ", ITS_OWN),
+    ("DELETE FROM customer ", LISTED),
+    ("DELETE FROM customer ", ITS_OWN),
+    ("INSERT INTO consent_declaration", ITS_OWN),
+    ("INSERT INTO form_value", ITS_OWN),
+    ("DELETE FROM form_value", ITS_OWN),
+    ("INSERT INTO form_field", ITS_OWN),
+    ("UPDATE form_field SET re", ITS_OWN),
+    ("DELETE FROM form_field", ITS_OWN),
+];
+
+const LISTED: &str = "tx.mark(Mark::of(store.0, LISTED))";
+const ITS_OWN: &str = "tx.mark(Mark::of(store.0, ";
+
+/// What of a customer is in no list, and what belongs to addresses, which are not shown again.
+const ASIDE: [(&str, &str); 3] = [
+    ("SET password_hash = ", LISTED),
+    ("SET declarations = ", LISTED),
+    ("address_id > 0", ITS_OWN),
+];
+
+#[test]
+fn whoever_changes_what_is_shown_again_moves_its_mark() {
+    let (mut faults, mut seen) = (Vec::new(), BTreeSet::new());
+    let rows = files(&crates().join("resources/src")).into_iter().filter(|file| holds_sql(file));
+    // Of a store that is being deleted nobody is shown anything, for its tokens went first; and there one function moves
+    // the mark of the whole store for every table.
+    for file in rows.filter(|file| !file.ends_with("stores/rows.rs")) {
+        for item in production(&read(&file)).split("\n}\n") {
+            let (code, texts) = code_and_texts(item);
+            for (_, text) in &texts {
+                let changed = SHOWN_AGAIN.iter().filter(|(change, mark)| {
+                    let is_aside =
+                        ASIDE.iter().any(|(aside, at)| at == mark && text.contains(aside));
+                    text.trim_start().starts_with(change) && !is_aside
+                });
+                for it @ (change, mark) in changed {
+                    seen.insert(it);
+                    // One's own is besides that of the lists.
+                    let marks = code.replace(LISTED, if *mark == LISTED { LISTED } else { "" });
+                    if !marks.contains(mark) {
+                        faults.push(format!("{}: {change}: {mark}", file.display()));
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(seen.len(), SHOWN_AGAIN.len(), "a change that there is not any more: {seen:?}");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 #[test]
 fn a_statement_that_forgets_the_store_is_caught() {
     #[track_caller]

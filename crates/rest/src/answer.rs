@@ -41,8 +41,8 @@ impl IntoResponse for NoContent {
 }
 
 /// A JSON body: `application/json`, never with a charset (observed.md 3).
-pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(body));
+pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.reserve(HEADERS);

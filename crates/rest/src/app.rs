@@ -4,7 +4,7 @@ use access::{Seal, Tokens, rate::Limiter};
 use kernel::{Chance, Clock, EventIds, Network};
 use sql::Db;
 
-use crate::{Labour, Turns, Undone};
+use crate::{Labour, Sheet, Shelf, Shown, Turns, Undone};
 
 /// What every handler may reach. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +34,8 @@ pub struct Parts {
     pub undone: Undone,
     /// The stores in which something was changed, of which webhooks may tell.
     pub changed: Undone,
+    /// Pages that were written before.
+    pub shelf: Shelf,
     /// What an operator may choose.
     pub settings: Settings,
 }
@@ -54,6 +56,8 @@ pub struct Settings {
     pub webhook_allow: Vec<Network>,
     /// How many days it is kept what came of webhooks.
     pub webhook_history: i64,
+    /// How many bytes of memory are for pages that were written before; 0 for none. `PostgreSQL` uses none.
+    pub shelf_bytes: usize,
 }
 
 impl Default for Settings {
@@ -65,6 +69,7 @@ impl Default for Settings {
             behind_proxy: false,
             webhook_allow: Vec::new(),
             webhook_history: 7,
+            shelf_bytes: 16 << 20,
         }
     }
 }
@@ -95,12 +100,24 @@ impl App {
             turns: Turns::default(),
             undone: Undone::default(),
             changed: Undone::default(),
+            shelf: Shelf::new(settings.shelf_bytes),
             seal,
             db,
             clock,
             chance,
             settings,
         })))
+    }
+}
+
+impl App {
+    /// A page: as it was written before if it can be shown again, or as `write` writes it.
+    pub async fn sheet<E>(
+        &self,
+        shown: Shown,
+        write: impl AsyncFnOnce() -> Result<Sheet, E>,
+    ) -> Result<Sheet, E> {
+        self.shelf.sheet(&self.db, shown, write).await
     }
 }
 

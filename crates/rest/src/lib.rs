@@ -8,6 +8,7 @@ mod app;
 mod body;
 mod query;
 mod routes;
+mod shelf;
 mod undone;
 
 pub mod cookies;
@@ -26,6 +27,7 @@ pub use self::{
     app::{App, Parts, Settings},
     labour::Labour,
     routes::{Operation, Routes, Version},
+    shelf::{Sheet, Shelf, Shown},
     turns::Turns,
     undone::Undone,
 };

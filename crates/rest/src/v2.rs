@@ -5,7 +5,7 @@ mod params;
 
 use axum::{
     extract::{FromRequestParts, RawPathParams},
-    http::{HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderValue, StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
 use kernel::{Error, Timestamp};
@@ -15,7 +15,7 @@ pub use self::{
     fields::{Body, Fields},
     params::{NoParams, Params, Window},
 };
-use crate::{Cause, answer, query::positive};
+use crate::{Cause, Sheet, answer, query::positive};
 
 /// A handler's answer.
 pub type Reply<T> = Result<T, Failure>;
@@ -46,19 +46,26 @@ impl<T> Json<T> {
     }
 }
 
+impl<T: Serialize> Json<T> {
+    /// It written out, as it can be shown again, as a 200.
+    pub fn sheet(self) -> Reply<Sheet> {
+        let body = to_vec(&self.body).map_err(Error::internal)?.into();
+        let date = self.last_modified.map(|at| HeaderValue::try_from(at.to_rfc2822()));
+        Ok(Sheet { body, last_modified: date.transpose().map_err(Error::internal)? })
+    }
+}
+
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        let body = match to_vec(&self.body) {
-            Ok(body) => body,
-            Err(error) => return Failure::from(Error::internal(error)).into_response(),
-        };
-        let mut response = answer::json(self.status, body);
-        if let Some(at) = self.last_modified
-            && let Ok(date) = HeaderValue::try_from(at.to_rfc2822())
-        {
-            response.headers_mut().insert(header::LAST_MODIFIED, date);
+        let status = self.status;
+        match self.sheet() {
+            Ok(sheet) => {
+                let mut response = sheet.into_response();
+                *response.status_mut() = status;
+                response
+            }
+            Err(failure) => failure.into_response(),
         }
-        response
     }
 }
 

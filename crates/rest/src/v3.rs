@@ -19,7 +19,7 @@ pub use self::{
     page::{Cursors, Links, Meta, Page, PageLinks, Pagination, Window},
     params::{NoParams, Params},
 };
-use crate::{Cause, answer};
+use crate::{Cause, Sheet, answer};
 
 /// A handler's answer.
 pub type Reply<T> = Result<T, Failure>;
@@ -28,13 +28,18 @@ pub type Reply<T> = Result<T, Failure>;
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
+impl<T: Serialize> Json<T> {
+    /// It written out, as it can be shown again.
+    pub fn sheet(self) -> Reply<Sheet> {
+        let mut body = Vec::with_capacity(512);
+        serde_json::to_writer(&mut body, &self.0).map_err(Error::internal)?;
+        Ok(Sheet { body: body.into(), last_modified: None })
+    }
+}
+
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        let mut body = Vec::with_capacity(512);
-        match serde_json::to_writer(&mut body, &self.0) {
-            Ok(()) => answer::json(StatusCode::OK, body),
-            Err(error) => Failure::from(Error::internal(error)).into_response(),
-        }
+        self.sheet().into_response()
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::{
 };
 
 use crate::{
-    Error, ReadTx, Result, WriteTx,
+    Error, Marks, ReadTx, Result, WriteTx,
     address::Address,
     postgres::{self, Postgres},
     sqlite::{Fate, Sqlite},
@@ -135,6 +135,23 @@ impl Db {
         match &*self.0 {
             Engine::Sqlite(sqlite) => sqlite.rewrite().await,
             Engine::Postgres(_) => Ok(true),
+        }
+    }
+
+    /// Where the marks of what can be kept in memory stand; `None` where nothing can be kept.
+    #[must_use]
+    pub fn marks(&self) -> Option<&Marks> {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => Some(sqlite.marks()),
+            Engine::Postgres(_) => None,
+        }
+    }
+
+    /// Look whether another process has written to the same database, and move all marks if so.
+    pub async fn notice_others(&self) -> Result<()> {
+        match &*self.0 {
+            Engine::Sqlite(sqlite) => sqlite.notice_others().await,
+            Engine::Postgres(_) => Ok(()),
         }
     }
 

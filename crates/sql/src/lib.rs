@@ -8,6 +8,7 @@
 mod address;
 mod db;
 mod error;
+mod marks;
 mod migrate;
 mod postgres;
 mod query;
@@ -20,6 +21,7 @@ mod value;
 pub use self::{
     db::Db,
     error::{Error, Result},
+    marks::{Mark, Marks, Standing},
     migrate::{Migration, migrate, pending},
     query::{LIST_CAP, Query, containing},
     row::{FromRow, Row},

@@ -1,13 +1,36 @@
-use std::{any::type_name, cell::Cell as Shared};
+use std::{
+    any::type_name,
+    cell::{Cell, RefCell},
+};
 
-use crate::{Error, Primitive, Result, Value, postgres, sqlite, value::Cell};
+use crate::{Error, Primitive, Result, Value, postgres, sqlite, value::Cell as Held};
 
 /// A row, whichever engine it came from.
 pub struct Row<'r> {
     source: Source<'r>,
-    /// Where the next column is likely to be: rows are mostly read in the order they were selected, so
-    /// a lookup by name is mostly one comparison.
-    likely: Shared<usize>,
+    places: &'r Places,
+    /// How many columns were asked for.
+    asked: Cell<usize>,
+}
+
+/// Where the columns were that rows of one statement were asked for, in the order in which they were asked. The rows are
+/// read by the same lines of the program, so what each asks for next is mostly what the one before it did: then
+/// looking at where the name is written says where the column is, and nothing is compared.
+#[derive(Default)]
+pub(crate) struct Places(RefCell<Vec<(&'static str, usize)>>);
+
+impl Places {
+    fn known(&self, asked: usize, column: &'static str) -> Option<usize> {
+        let places = self.0.borrow();
+        places.get(asked).filter(|(name, _)| std::ptr::eq(*name, column)).map(|(_, index)| *index)
+    }
+
+    fn learn(&self, asked: usize, column: &'static str, index: usize) {
+        let mut places = self.0.borrow_mut();
+        if places.len() == asked {
+            places.push((column, index));
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -17,17 +40,20 @@ pub(crate) enum Source<'r> {
 }
 
 impl<'r> Row<'r> {
-    pub(crate) fn new(source: Source<'r>) -> Self {
-        Self { source, likely: Shared::new(0) }
+    pub(crate) fn new(source: Source<'r>, places: &'r Places) -> Self {
+        Self { source, places, asked: Cell::new(0) }
     }
 
     /// Read one column by its name, exactly as selected. Fails when there is no such column, or when it
     /// does not hold a `V`. The error, which is logged, names `V` and repeats nothing that the column
     /// holds, nor what [`Value::from_repr`] says of it.
-    pub fn get<V: Value>(&self, column: &str) -> Result<V> {
+    pub fn get<V: Value>(&self, column: &'static str) -> Result<V> {
         let index =
             self.position(column).ok_or_else(|| Error::column(column, "was not selected"))?;
-        self.likely.set(index + 1);
+        self.read(index, column)
+    }
+
+    fn read<V: Value>(&self, index: usize, column: &str) -> Result<V> {
         (self.cell(index))
             .and_then(V::Repr::from_cell)
             .and_then(|repr| {
@@ -36,9 +62,13 @@ impl<'r> Row<'r> {
             .map_err(|reason| Error::column(column, reason))
     }
 
-    fn position(&self, column: &str) -> Option<usize> {
-        let (likely, width) = (self.likely.get(), self.width());
-        (likely..width).chain(0..likely.min(width)).find(|&index| self.name(index) == Some(column))
+    fn position(&self, column: &'static str) -> Option<usize> {
+        let asked = self.asked.replace(self.asked.get() + 1);
+        self.places.known(asked, column).or_else(|| {
+            let index = (0..self.width()).find(|&index| self.name(index) == Some(column))?;
+            self.places.learn(asked, column, index);
+            Some(index)
+        })
     }
 
     fn width(&self) -> usize {
@@ -55,7 +85,7 @@ impl<'r> Row<'r> {
         }
     }
 
-    fn cell(&self, index: usize) -> Result<Cell<'r>, String> {
+    fn cell(&self, index: usize) -> Result<Held<'r>, String> {
         match self.source {
             Source::Sqlite(row) => sqlite::cell(row, index),
             Source::Postgres(row) => postgres::cell(row, index),
@@ -80,6 +110,6 @@ impl FromRow for () {
 impl<V: Value> FromRow for (V,) {
     fn from_row(row: &Row<'_>) -> Result<Self> {
         let column = row.name(0).ok_or_else(|| Error::column("1", "was not selected"))?;
-        Ok((row.get(column)?,))
+        Ok((row.read(0, column)?,))
     }
 }

@@ -1,6 +1,6 @@
 use std::ops::{Deref, DerefMut};
 
-use crate::{Error, FromRow, LIST_CAP, Query, Result, postgres, sqlite, value::Datum};
+use crate::{Error, FromRow, LIST_CAP, Mark, Query, Result, postgres, sqlite, value::Datum};
 
 /// A transaction that can be read.
 pub struct ReadTx {
@@ -140,6 +140,14 @@ impl WriteTx {
         Query::new(&mut self.0, text)
     }
 
+    /// What this mark stands for is changed by this transaction: nothing that was made of it before may be shown once
+    /// this is committed (see [`crate::Marks`]).
+    pub fn mark(&mut self, mark: Mark) {
+        if let Engine::Turn(turn) = &mut self.0.engine {
+            turn.mark(mark);
+        }
+    }
+
     /// The clause, with a space before it, that holds the rows just read until the transaction ends.
     ///
     /// `SQLite` needs none: it has one writer, and that writer is this transaction.
@@ -169,7 +177,8 @@ impl WriteTx {
         if self.is_postgres() { LIST_CAP } else { short }
     }
 
-    /// As [`Self::for_update`], but rows that another transaction holds are passed over rather than waited for.
+    /// As [`Self::for_update`], but rows that another transaction holds are passed over rather than waited for; those that
+    /// it holds by [`Self::for_key_share`] are not.
     #[must_use]
     pub fn skip_locked(&self) -> &'static str {
         if self.is_postgres() { " FOR NO KEY UPDATE SKIP LOCKED" } else { "" }

@@ -49,6 +49,31 @@ on_each_engine! {
         assert_eq!(place.run(&["migrate"]), "The database is up to date.\n");
     }
 
+    /// A change behind the server's back is seen at once when nothing is kept, and soon when something is.
+    fn whoever_keeps_no_answers_shows_none_that_another_process_made_old(place: Place) {
+        let account = place.store("acme");
+        let none = Server::start(place, &["--cache-bytes", "0"]);
+        let some = Server::start(place, &["--cache-bytes", "65536"]);
+        let id = make_customer(&mut none.client(&account));
+        let path = format!("/v2/customers/{id}");
+        let notes = |client: &mut Client| client.get(&path).expect("an answer").json()["notes"].clone();
+        let rows = place.database();
+        let mut clients = [&none, &some].map(|server| server.client(&account));
+        let mut late = 0;
+        for said in 1..=8 {
+            let said = said.to_string();
+            for client in &mut clients {
+                (0..3).for_each(|_| drop(notes(client)));
+            }
+            rows.run(&format!("UPDATE customer SET notes = '{said}' WHERE customer_id = {id}"));
+            late += usize::from(notes(&mut clients[1]) != *said);
+            assert_eq!(notes(&mut clients[0]), *said);
+            until(LONGEST, || notes(&mut clients[1]) == *said);
+        }
+        let is_kept = place.engine == Engine::Sqlite;
+        assert_eq!(late > 0, is_kept, "{late} of 8 were late: is anything kept?");
+    }
+
     fn an_accounts_secret_is_replaced_beside_a_server_and_is_in_no_log(place: Place) {
         let account = place.store("acme");
         let server = Server::start(place, &[]);

@@ -1,6 +1,6 @@
 use kernel::{ChannelId, CustomerId, StoreId, Timestamp};
 use ledger::leaf::Salt;
-use sql::{FromRow, Query, ReadTx, Result, Row, Value, WriteTx, Writes};
+use sql::{FromRow, Mark, Query, ReadTx, Result, Row, Value, WriteTx, Writes};
 
 use super::model::{Categories, Category, Consent, Declaration, Declared, PolicyName};
 use crate::ledger::model::{Entry, Opening};
@@ -34,6 +34,7 @@ pub async fn append(
     declared: &Declared,
     (event_id, audit_id): (i64, i64),
 ) -> Result<()> {
+    tx.mark(Mark::of(store.0, customer.0));
     tx.query(
         "INSERT INTO consent_declaration
              (store_id, customer_id, sequence, allow, deny, declared_at, source, declared_by, channel_id, locale,

@@ -3,7 +3,7 @@
 use axum::{Extension, extract::State};
 use kernel::{CustomerId, Scope};
 use rest::{
-    App, Caller, Quirk, Routes,
+    App, Caller, Quirk, Routes, Sheet, Shown,
     v3::{Body, Ids, Json, NoParams, Reply},
 };
 use serde::Serialize;
@@ -24,12 +24,14 @@ async fn get(
     Extension(caller): Extension<Caller>,
     Ids([customer]): Ids<1>,
     _: NoParams,
-) -> Reply<Json<ConsentBody>> {
-    let mut consent = ops::find(&app, &caller, CustomerId(customer)).await?;
+) -> Reply<Sheet> {
+    let read = async || ops::find(&app, &caller, CustomerId(customer)).await;
     if caller.has(Quirk::ConsentTimeOfCall) {
-        consent.declared_at = app.clock.now();
+        let declared_at = app.clock.now();
+        return Json(ConsentBody::from(Consent { declared_at, ..read().await? })).sheet();
     }
-    Ok(Json(consent.into()))
+    let shown = Shown::of("consent", caller.store, customer);
+    app.sheet(shown, async || Json(ConsentBody::from(read().await?)).sheet()).await
 }
 
 async fn put(

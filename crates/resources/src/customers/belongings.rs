@@ -36,7 +36,7 @@ pub struct Draft {
 }
 
 /// Which belongings of customers are to be read beside them.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "one for each thing that may be asked for")]
 pub struct Wanted {
     pub addresses: bool,

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use kernel::{ChannelId, CustomerId, GroupId, StoreId, Timestamp, fold};
-use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes};
+use sql::{FromRow, Mark, Query, ReadTx, Reads, Result, Row, Value, WriteTx, Writes};
 
 use super::model::{Access, Customer};
 
@@ -128,13 +128,20 @@ pub async fn with_email_keys(
     store: StoreId,
     keys: &BTreeSet<String>,
 ) -> Result<Vec<Customer>> {
+    of_email_keys(tx, store, keys).fetch_all().await
+}
+
+/// Sorted by what no index has: `SQLite` would rather walk a whole store in order than sort the few that it finds.
+fn of_email_keys<'t>(
+    tx: &'t mut ReadTx,
+    store: StoreId,
+    keys: &BTreeSet<String>,
+) -> Query<'t, Reads> {
     tx.query(SELECT)
         .push("WHERE store_id = $1 AND email_key IN ")
         .bind(store)
         .push_list(keys.iter().map(String::as_str))
-        .push(" ORDER BY customer_id")
-        .fetch_all()
-        .await
+        .push(" ORDER BY customer_id + 0")
 }
 
 /// An account, as far as it matters to others of its address.
@@ -158,6 +165,10 @@ pub async fn holders(
         .await
 }
 
+/// The number of the mark that moves when anything changes that lists of customers show of them, or that finds them:
+/// no customer has it.
+pub const LISTED: i64 = i64::MIN;
+
 /// Add a customer. No password is the empty hash.
 pub async fn insert(
     tx: &mut WriteTx,
@@ -180,6 +191,7 @@ pub async fn insert(
         .bind(password_hash)
         .execute()
         .await?;
+    tx.mark(Mark::of(store.0, LISTED));
     Ok(())
 }
 
@@ -194,6 +206,8 @@ pub async fn update(tx: &mut WriteTx, store: StoreId, customer: &Customer) -> Re
          WHERE store_id = $1 AND customer_id = $2",
     );
     with_fields(query, store, customer).execute().await?;
+    tx.mark(Mark::of(store.0, customer.id.0));
+    tx.mark(Mark::of(store.0, LISTED));
     Ok(())
 }
 
@@ -240,6 +254,7 @@ pub async fn set_password(
         .bind(password_hash)
         .execute()
         .await?;
+    tx.mark(Mark::of(store.0, id.0));
     Ok(())
 }
 
@@ -303,6 +318,7 @@ pub async fn exchange_password(
         .bind(after)
         .execute()
         .await?;
+    tx.mark(Mark::of(store.0, id.0));
     Ok(changed > 0)
 }
 
@@ -321,6 +337,10 @@ pub async fn delete(
         .await?;
     let mut ids: Vec<CustomerId> = gone.iter().map(|Gone(id, _)| *id).collect();
     ids.sort_unstable();
+    for id in &ids {
+        tx.mark(Mark::of(store.0, id.0));
+    }
+    tx.mark(Mark::of(store.0, LISTED));
     Ok((ids, gone.into_iter().map(|Gone(_, email_key)| email_key).collect()))
 }
 
@@ -353,6 +373,7 @@ pub async fn next_declaration(
         .bind(now)
         .fetch_optional()
         .await?;
+    tx.mark(Mark::of(store.0, id.0));
     Ok(given.map(|Given(number, at)| (number, at)))
 }
 
@@ -454,6 +475,17 @@ impl Value for Channels {
 mod tests {
     use super::*;
     use crate::plans;
+
+    #[tokio::test]
+    async fn who_has_some_addresses_is_found_by_them_and_not_by_walking_the_store() {
+        let (_place, db) = plans::database().await;
+        for count in [1, 2, 10] {
+            let keys = (0..count).map(|key| format!("{key}@a.example")).collect();
+            let work = async |tx: &mut ReadTx| of_email_keys(tx, StoreId(1), &keys).plan().await;
+            let plan = db.read(work).await.unwrap().join("; ");
+            assert!(plan.contains("customer_by_email (store_id=? AND email_key=?)"), "{plan}");
+        }
+    }
 
     #[tokio::test]
     async fn who_would_meet_is_found_by_the_channel() {

@@ -7,7 +7,7 @@ use axum::{
 };
 use kernel::{CustomerId, Error, GroupId, Money, Scope, Stretch, Timestamp, Violations, fold};
 use rest::{
-    App, Caller, Quirk, Routes, json,
+    App, Caller, Quirk, Routes, Sheet, Shown, json,
     v2::{Body, Empty, Failure, Fields, Ids, Json, NoParams, Params, Reply},
 };
 use serde::Serialize;
@@ -73,9 +73,14 @@ async fn get(
     Extension(caller): Extension<Caller>,
     Ids([id]): Ids<1>,
     _: NoParams,
-) -> Reply<Json<CustomerBody>> {
-    let (customer, belongings) = ops::find(&app, &caller, CustomerId(id)).await?;
-    Ok(shown(Json::ok, customer, &belongings, &app, &caller))
+) -> Reply<Sheet> {
+    let is_published = caller.has(Quirk::V2PublishedFormats);
+    let operation = if is_published { "v2 as published" } else { "v2" };
+    let write = async || {
+        let (customer, belongings) = ops::find(&app, &caller, CustomerId(id)).await?;
+        shown(Json::ok, customer, &belongings, &app, &caller).sheet()
+    };
+    app.sheet(Shown::of(operation, caller.store, id), write).await
 }
 
 async fn create(

@@ -7,7 +7,7 @@ use kernel::{
     ChannelId, CustomerId, Error, GroupId, Money, Scope, Timestamp, Uuid, Violations, fold,
 };
 use rest::{
-    App, Caller, NoContent, Routes, json,
+    App, Caller, NoContent, Routes, Sheet, Shown, json,
     v3::{
         Body, Cursors, Failure, Fields, Json, Meta, NoParams, Page, Pagination, Params, Reply,
         Window, Written,
@@ -21,6 +21,7 @@ use super::{
     filter::{Filter, Key, Order, Place, PlaceKey, Span, Text},
     model::{Access, Changes, Customer, Password, Said},
     ops::{self, Listing},
+    rows::LISTED,
 };
 use crate::{
     addresses::{
@@ -50,7 +51,7 @@ async fn list(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     mut params: Params,
-) -> Reply<Json<Page<CustomerBody>>> {
+) -> Reply<Sheet> {
     let filter = filter(&mut params)?;
     let order = params.choice("sort", SORTS)?.unwrap_or(NEWEST_FIRST);
     let include = params.include(INCLUDES)?;
@@ -65,13 +66,24 @@ async fn list(
         shopper_profile: include.contains(&Include::ShopperProfile),
         segments: include.contains(&Include::Segments),
     };
-    let listing = ops::list(&app, &caller, &filter, order, &stretch, window.limit, wanted).await;
-    let listing = listing.map_err(|error| match error {
-        Error::NotFound(_) => Window::lost_cursor(),
-        error => error.into(),
-    })?;
-    let meta = meta(&window, order, &listing, &sent);
     let with_credit = include.contains(&Include::StoreCredit);
+    let write = async || {
+        let list = ops::list(&app, &caller, &filter, order, &stretch, window.limit, wanted).await;
+        let listing = list.map_err(|error| match error {
+            Error::NotFound(_) => Window::lost_cursor(),
+            error => error.into(),
+        })?;
+        let meta = meta(&window, order, &listing, &sent);
+        page(listing, meta, with_credit).sheet()
+    };
+    // What belongs to customers changes under other marks.
+    if wanted != Wanted::default() {
+        return write().await;
+    }
+    app.sheet(Shown::of("list", caller.store, LISTED).to(&sent), write).await
+}
+
+fn page(listing: Listing, meta: Meta, with_credit: bool) -> Json<Page<CustomerBody>> {
     let Listing { customers, belongings, .. } = listing;
     let body = |customer: Customer| {
         let addresses = belongings.addresses.as_ref().map(|all| all.get(&customer.id));
@@ -82,7 +94,7 @@ async fn list(
             .with_attributes(values)
             .with_addresses(addresses, &belongings.address_form_fields)
     };
-    Ok(Json(Page { data: customers.into_iter().map(body).collect(), meta }))
+    Json(Page { data: customers.into_iter().map(body).collect(), meta })
 }
 
 async fn create(

@@ -1,5 +1,5 @@
 use kernel::{AddressId, CustomerId, FormFieldId, StoreId, Stretch, Timestamp};
-use sql::{FromRow, Query, ReadTx, Reads, Result, Row, Value as Column, WriteTx};
+use sql::{FromRow, Mark, Query, ReadTx, Reads, Result, Row, Value as Column, WriteTx};
 
 use super::{
     filter::{Filter, Place},
@@ -95,6 +95,7 @@ pub async fn insert(tx: &mut WriteTx, store: StoreId, field: &Field) -> Result<(
     .bind(model::lines_of(field.definition.choices()))
     .execute()
     .await?;
+    tx.mark(Mark::of(store.0, 0));
     Ok(())
 }
 
@@ -109,6 +110,7 @@ pub async fn update(tx: &mut WriteTx, store: StoreId, field: &Field) -> Result<(
     .bind(model::lines_of(field.definition.choices()))
     .execute()
     .await?;
+    tx.mark(Mark::of(store.0, 0));
     Ok(())
 }
 
@@ -125,6 +127,7 @@ pub async fn remove(
         .bind(at)
         .execute()
         .await?;
+    tx.mark(Mark::of(store.0, 0));
     Ok(())
 }
 
@@ -135,6 +138,7 @@ pub async fn delete_some(
     id: FormFieldId,
     most: i64,
 ) -> Result<u64> {
+    tx.mark(Mark::of(store.0, 0));
     tx.query(
         "DELETE FROM form_value WHERE store_id = $1 AND field_id = $2 AND session_id IN
              (SELECT session_id FROM form_value WHERE store_id = $1 AND field_id = $2
@@ -162,6 +166,7 @@ pub async fn lock_removed(tx: &mut WriteTx, store: StoreId, id: FormFieldId) -> 
 
 /// Forget a removed field whose values are gone.
 pub async fn forget(tx: &mut WriteTx, store: StoreId, id: FormFieldId) -> Result<()> {
+    tx.mark(Mark::of(store.0, 0));
     tx.query("DELETE FROM form_field WHERE store_id = $1 AND field_id = $2")
         .bind(store)
         .bind(id)
@@ -300,11 +305,13 @@ pub async fn put(
     .bind(text)
     .execute()
     .await?;
+    tx.mark(Mark::of(store.0, owner.customer.0));
     Ok(())
 }
 
 /// Take a value away.
-pub async fn delete(tx: &mut WriteTx, store: StoreId, place: Place) -> Result<()> {
+pub async fn delete(tx: &mut WriteTx, store: StoreId, place: Place, owner: Owner) -> Result<()> {
+    tx.mark(Mark::of(store.0, owner.customer.0));
     tx.query("DELETE FROM form_value WHERE store_id = $1 AND session_id = $2 AND field_id = $3")
         .bind(store)
         .bind(place.session)
@@ -364,6 +371,9 @@ pub async fn delete_of_customers(
     store: StoreId,
     ids: &[CustomerId],
 ) -> Result<()> {
+    for id in ids {
+        tx.mark(Mark::of(store.0, id.0));
+    }
     tx.query("DELETE FROM form_value WHERE store_id = $1 AND customer_id IN ")
         .bind(store)
         .push_list(ids.iter().copied())

@@ -107,7 +107,7 @@ pub async fn set(
         let place = Place { session: sessions[&owner], field };
         match text {
             Some(text) => rows::put(tx, store, place, owner, &text).await?,
-            None => rows::delete(tx, store, place).await?,
+            None => rows::delete(tx, store, place, owner).await?,
         }
     }
     Ok(different)

@@ -6,7 +6,7 @@ use super::{
     rows,
 };
 
-/// Begin to listen to a store: whatever is taken out of its outbox from now on is heard.
+/// Begin to listen to a store: whatever happens there from now on is heard.
 pub async fn begin(
     db: &Db,
     clock: &dyn Clock,

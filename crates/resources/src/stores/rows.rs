@@ -1,5 +1,5 @@
 use kernel::StoreId;
-use sql::{Result, WriteTx};
+use sql::{Mark, Result, WriteTx};
 
 /// A table whose rows belong to stores, and how some of a store's rows are removed from it: `$2` of them.
 #[derive(Debug)]
@@ -254,5 +254,7 @@ pub async fn delete_some(
     held: &'static Held,
     most: i64,
 ) -> Result<u64> {
+    // Its tokens are unknown by now; but another store may one day have its number.
+    tx.mark(Mark::of(store.0, 0));
     tx.query(held.delete_some).bind(store).bind(most).execute().await
 }

@@ -40,6 +40,7 @@ mod robust;
 mod secrets;
 mod segments;
 mod settings;
+mod shelf;
 mod sign_in;
 mod sign_up;
 mod snapshot;

@@ -8,7 +8,7 @@ use super::failure::{Fault, stale};
 use crate::{
     FromRow, Result, Row,
     query::{KEPT, LONG},
-    row::Source,
+    row::{Places, Source},
     value::{Cell, Datum},
 };
 
@@ -64,8 +64,9 @@ impl Tx {
             self.client().query(&statement, &arguments(params)).await
         };
         let result = result.await;
-        let rows = self.done(result)?;
-        rows.iter().take(most).map(|row| T::from_row(&Row::new(Source::Postgres(row)))).collect()
+        let (rows, places) = (self.done(result)?, Places::default());
+        let read = |row| T::from_row(&Row::new(Source::Postgres(row), &places));
+        rows.iter().take(most).map(read).collect()
     }
 
     pub(crate) async fn script(&mut self, text: &str) -> Result<()> {

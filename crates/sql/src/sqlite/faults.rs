@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
@@ -11,7 +11,7 @@ use std::{
 use rusqlite::{Connection, ffi};
 use tokio::{sync::oneshot, task::JoinSet, time::sleep};
 
-use crate::{Db, Error, FromRow, Result, Row, WriteTx};
+use crate::{Db, Error, FromRow, Mark, Result, Row, WriteTx};
 
 /// A database with one table, and the directory it is in.
 async fn database() -> (Db, tempfile::TempDir) {
@@ -264,6 +264,66 @@ async fn a_full_disk_is_unavailable_and_room_makes_it_work_again() {
     assert!(matches!(fill(98).await, Err(Error::Unavailable(_))));
     limit(1_000_000).await;
     fill(99).await.expect("there is room");
+}
+
+#[tokio::test]
+async fn a_mark_moves_while_it_is_committed_and_has_moved_when_its_writer_is_told() {
+    let (db, _directory) = database().await;
+    let (mark, other) = (Mark::of(1, 7), Mark::of(1, 8));
+    let standing = |db: &Db, mark| db.marks().expect("marks").standing(mark);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let look = {
+        let (db, seen) = (db.clone(), Arc::clone(&seen));
+        move |_: &Connection, text: &str| {
+            if text == "COMMIT" {
+                seen.lock().expect("one at a time").push(standing(&db, mark));
+            }
+            None
+        }
+    };
+    inject(&db, look).await;
+    let insert = async |tx: &mut WriteTx| {
+        tx.mark(mark);
+        tx.query("INSERT INTO t (id, who) VALUES (1, 'ann')").execute().await
+    };
+    let (before, others) = (standing(&db, mark), standing(&db, other));
+    db.write(insert).await.expect("written");
+    let after = standing(&db, mark);
+    assert_eq!(
+        *seen.lock().expect("one"),
+        [None],
+        "it moves before the commit, and until it is over"
+    );
+    assert!(before.is_some() && after.is_some() && before != after);
+    // What is undone changes nothing.
+    db.write(insert).await.expect_err("a number twice");
+    assert_eq!(standing(&db, mark), after);
+    assert_eq!(standing(&db, other), others);
+    // The fault holds the database that holds it.
+    db.sqlite().writers().lock().await.fault = None;
+}
+
+#[tokio::test]
+async fn what_another_process_commits_moves_every_mark_also_while_a_writer_waits_for_it() {
+    let (db, directory) = database().await;
+    let standing = || db.marks().expect("marks").standing(Mark::of(1, 7));
+    db.notice_others().await.expect("a look");
+    let before = standing();
+    db.notice_others().await.expect("a look");
+    assert_eq!(standing(), before, "nobody has written");
+    let other = Connection::open(directory.path().join("t.db")).expect("another connection");
+    let batch = |text| other.execute_batch(text).expect("done");
+    batch("BEGIN IMMEDIATE; INSERT INTO t (id, who) VALUES (7, 'other');");
+    let mut writing = JoinSet::new();
+    let own = db.clone();
+    writing.spawn(async move { claim(&own, 7, "own").await });
+    sleep(Duration::from_millis(50)).await;
+    assert_eq!(standing(), before, "nothing is committed");
+    batch("COMMIT; BEGIN IMMEDIATE;");
+    sleep(Duration::from_millis(100)).await;
+    assert_ne!(standing(), before);
+    batch("ROLLBACK");
+    assert_eq!(writing.join_all().await, [Told::Taken]);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ pub(crate) use self::{
     statement::cell,
     writer::{Fate, Turn},
 };
-use crate::{Error, Result, scans::Scans};
+use crate::{Error, Marks, Result, scans::Scans};
 
 /// Which file, and whether what is committed must survive a loss of power.
 #[derive(Clone, Debug)]
@@ -33,6 +33,7 @@ pub(crate) struct Sqlite {
     // Dropped in this order: the writer's connection is the last to close and leaves no log behind.
     readers: Arc<Readers>,
     writers: Writers,
+    marks: Arc<Marks>,
     scans: Scans,
     scours: Scours,
 }
@@ -43,9 +44,11 @@ impl Sqlite {
         let conn = (spawn_blocking(move || connection::writer(&opened)).await)
             .map_err(|_| Error::Unavailable("opening was interrupted".to_owned()))??;
         let anchor = Arc::new(Anchor::new(place.clone()));
+        let marks = Arc::new(Marks::default());
         Ok(Self {
             readers: Arc::new(Readers::new(place, Arc::clone(&anchor))),
-            writers: Writers::new(conn, anchor),
+            writers: Writers::new(conn, anchor, Arc::clone(&marks)),
+            marks,
             scans: Scans::new(SCANS),
             scours: Scours::default(),
         })
@@ -58,6 +61,15 @@ impl Sqlite {
 
     pub(crate) fn scans(&self) -> &Scans {
         &self.scans
+    }
+
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// See [`crate::Db::notice_others`].
+    pub(crate) async fn notice_others(&self) -> Result<()> {
+        self.writers.notice_others().await
     }
 
     /// This caller's place in the queue of writers, once it is its turn.

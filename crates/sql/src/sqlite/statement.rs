@@ -8,7 +8,7 @@ use rusqlite::{
 use crate::{
     Error, FromRow, Result, Row,
     query::LONG,
-    row::Source,
+    row::{Places, Source},
     value::{Cell, Datum},
 };
 
@@ -42,11 +42,11 @@ pub(super) fn fetch<T: FromRow>(
         }
         bind(statement, params)?;
         let mut rows = statement.raw_query();
-        let mut found = Ok(Vec::new());
+        let (mut found, places) = (Ok(Vec::new()), Places::default());
         let mut count = 0;
         while let Some(row) = rows.next().map_err(error)? {
             if let (Ok(list), true) = (&mut found, count < most) {
-                match T::from_row(&Row::new(Source::Sqlite(row))) {
+                match T::from_row(&Row::new(Source::Sqlite(row), &places)) {
                     Ok(value) => list.push(value),
                     Err(error) => found = Err(error),
                 }

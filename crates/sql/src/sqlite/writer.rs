@@ -25,7 +25,7 @@ use super::{
     anchor::Anchor,
     statement::{self, error},
 };
-use crate::{Error, FromRow, Result, value::Datum};
+use crate::{Error, FromRow, Mark, Marks, Result, value::Datum};
 
 /// The queue of those who write.
 pub(crate) struct Writers {
@@ -37,6 +37,9 @@ pub(crate) struct Writer {
     /// `None` once the database is closed.
     conn: Option<Connection>,
     anchor: Arc<Anchor>,
+    marks: Arc<Marks>,
+    /// How the database counted the commits of others when it was last asked.
+    others: i64,
     /// The open transaction; `None` when there is none.
     group: Option<Group>,
     /// Asked before each statement; what it returns happens instead.
@@ -53,6 +56,8 @@ struct Group {
     outcome: watch::Sender<Option<Result<()>>>,
     /// How many turns in it were kept so far.
     kept: usize,
+    /// What they change.
+    marks: Vec<Mark>,
     committer: JoinHandle<()>,
 }
 
@@ -62,6 +67,8 @@ pub(crate) struct Turn {
     writer: OwnedMutexGuard<Writer>,
     /// How many turns were kept in this transaction before this one.
     earlier: usize,
+    /// What it changes.
+    marks: Vec<Mark>,
     ended: bool,
     /// Why nothing more may run in this turn: the transaction it was part of is gone.
     gone: Option<Error>,
@@ -76,10 +83,12 @@ pub(crate) enum Fate {
 }
 
 impl Writers {
-    pub(super) fn new(conn: Connection, anchor: Arc<Anchor>) -> Self {
+    pub(super) fn new(conn: Connection, anchor: Arc<Anchor>, marks: Arc<Marks>) -> Self {
         let writer = Writer {
             conn: Some(conn),
             anchor,
+            marks,
+            others: 0,
             group: None,
             #[cfg(test)]
             fault: None,
@@ -93,10 +102,17 @@ impl Writers {
         let mut writer = Arc::clone(&self.queue).lock_owned().await;
         writer.open_group(&self.queue, deadline).await?;
         let earlier = writer.group.as_ref().map_or(0, |group| group.kept);
-        let mut turn = Turn { writer, earlier, ended: true, gone: None };
+        let mut turn = Turn { writer, earlier, marks: Vec::new(), ended: true, gone: None };
         turn.control("SAVEPOINT turn")?;
         turn.ended = false;
         Ok(turn)
+    }
+
+    /// See [`crate::Db::notice_others`].
+    pub(super) async fn notice_others(&self) -> Result<()> {
+        let mut writer = Arc::clone(&self.queue).lock_owned().await;
+        // Whoever opened a group has looked.
+        if writer.group.is_none() { writer.notice_others() } else { Ok(()) }
     }
 
     /// Write the log back into the file, and cut it to nothing; whether no reader was in the way.
@@ -159,9 +175,13 @@ impl Writer {
             // Another process writes: the command line, or a second server. Others may run meanwhile.
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+            // It may have committed, and begun again: nobody else looks while this waits.
+            let _ = self.notice_others();
         }
+        let _ = self.notice_others();
         let committer = send_committer(queue);
-        self.group = Some(Group { outcome: watch::Sender::new(None), kept: 0, committer });
+        let outcome = watch::Sender::new(None);
+        self.group = Some(Group { outcome, kept: 0, marks: Vec::new(), committer });
         Ok(())
     }
 
@@ -174,9 +194,26 @@ impl Writer {
         }
         // A commit empties a log that has grown long, if nobody holds on to it.
         self.anchor.weigh();
+        let changed = self.group.as_mut().map(|group| std::mem::take(&mut group.marks));
+        let changed = changed.unwrap_or_default();
+        self.marks.lift(&changed);
         let ended = self.control("COMMIT");
+        self.marks.set_down(&changed);
         self.finish_group(ended.map_err(commit_error));
         self.anchor.cast();
+    }
+
+    /// Move all marks if another process has committed something since this was last asked, or that cannot be known.
+    fn notice_others(&mut self) -> Result<()> {
+        // Counted by the database for each connection: the commits of all but itself.
+        let version = "PRAGMA data_version";
+        let found: Result<Vec<(i64,)>> =
+            self.conn().and_then(|conn| statement::fetch(conn, version, &[], 1, false));
+        let others = found.as_ref().ok().and_then(|found| Some(found.first()?.0));
+        if others.is_none_or(|others| std::mem::replace(&mut self.others, others) != others) {
+            self.marks.move_all();
+        }
+        found.map(drop)
     }
 
     fn cut_log(&mut self) -> Result<bool> {
@@ -265,6 +302,12 @@ impl Turn {
         self.run(text, |conn| statement::fetch(conn, text, params, most, writes))
     }
 
+    pub(crate) fn mark(&mut self, mark: Mark) {
+        if !self.marks.contains(&mark) {
+            self.marks.push(mark);
+        }
+    }
+
     pub(crate) fn script(&mut self, text: &str) -> Result<()> {
         self.run(text, |conn| conn.execute_batch(text).map_err(error))
     }
@@ -273,8 +316,10 @@ impl Turn {
     pub(crate) async fn keep(mut self) -> Result<()> {
         self.control("RELEASE turn")?;
         self.ended = true;
+        let marks = std::mem::take(&mut self.marks);
         if let Some(group) = &mut self.writer.group {
             group.kept += 1;
+            group.marks.extend(marks);
         }
         self.outcome().await
     }
