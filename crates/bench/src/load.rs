@@ -449,8 +449,10 @@ impl Line {
 pub(crate) struct Draw(u64);
 
 impl Draw {
+    /// Seeds that follow each other would else give one sequence, a step apart: what one connection asks for, the next
+    /// would ask for again at once.
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        Self(Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)).below(u64::MAX))
     }
 
     /// A number below `bound`, each as likely as the other.

@@ -12,6 +12,7 @@ use axum::{
 };
 use http_body_util::BodyExt as _;
 use mimalloc::MiMalloc;
+use rest::Settings;
 use serde_json::{Value, json};
 use testkit::{Engine, Service};
 use tower::ServiceExt as _;
@@ -26,6 +27,8 @@ const CUSTOMERS: usize = 500;
 /// One hot path.
 struct Path {
     name: &'static str,
+    /// Whether answers are kept, and so come from memory from the third time on.
+    keeps: bool,
     /// How often it is gone before anything is counted.
     warm_up: usize,
     /// How often it is counted.
@@ -34,27 +37,52 @@ struct Path {
     request: fn(usize) -> Request<Body>,
 }
 
-const PATHS: [Path; 5] = [
+const PATHS: [Path; 8] = [
     Path {
         name: "GET consent",
+        keeps: false,
         warm_up: CUSTOMERS,
         requests: 500,
         request: |number| get(&format!("v3/customers/{}/consent", customer(number))),
     },
     Path {
         name: "GET V2 customer",
+        keeps: false,
         warm_up: CUSTOMERS,
         requests: 500,
         request: |number| get(&format!("v2/customers/{}", customer(number))),
     },
     Path {
         name: "GET list of 250",
+        keeps: false,
+        warm_up: 4,
+        requests: 20,
+        request: |number| get(&format!("v3/customers?limit=250&page={}", 1 + number % 2)),
+    },
+    Path {
+        name: "GET consent, again",
+        keeps: true,
+        warm_up: 2 * CUSTOMERS,
+        requests: 500,
+        request: |number| get(&format!("v3/customers/{}/consent", customer(number))),
+    },
+    Path {
+        name: "GET V2 customer, again",
+        keeps: true,
+        warm_up: 2 * CUSTOMERS,
+        requests: 500,
+        request: |number| get(&format!("v2/customers/{}", customer(number))),
+    },
+    Path {
+        name: "GET list of 250, again",
+        keeps: true,
         warm_up: 4,
         requests: 20,
         request: |number| get(&format!("v3/customers?limit=250&page={}", 1 + number % 2)),
     },
     Path {
         name: "PUT consent",
+        keeps: true,
         warm_up: 100,
         requests: 300,
         request: |number| {
@@ -64,6 +92,7 @@ const PATHS: [Path; 5] = [
     },
     Path {
         name: "POST of 10",
+        keeps: true,
         warm_up: 10,
         requests: 40,
         request: |number| send("POST", "v3/customers", &ten(number)),
@@ -117,8 +146,10 @@ fn main() {
 /// Go each path, and print its name and how many requests were counted.
 async fn go(service: Service) {
     service.crowd(CUSTOMERS.try_into().expect("a number")).await;
-    let door = server::service::<Body>(service.app().clone());
-    for Path { name, warm_up, requests, request } in &PATHS {
+    let forgetful = service.with(Settings { shelf_bytes: 0, ..Settings::default() }).await;
+    for Path { name, keeps, warm_up, requests, request } in &PATHS {
+        let asked = if *keeps { &service } else { &forgetful };
+        let door = server::service::<Body>(asked.app().clone());
         for number in 0..*warm_up {
             let Ok(response) = door.clone().oneshot(request(number)).await;
             read(name, response).await;
