@@ -1,6 +1,7 @@
 //! Webhooks that lose nothing: what waits in the outbox is taken to those who subscribed to it. How that is done is told
 //! at the top of `worker`; what happens next is decided in `model`, which knows no database, no network and no clock.
 
+mod counts;
 mod guard;
 mod letter;
 mod ops;

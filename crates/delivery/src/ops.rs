@@ -18,7 +18,7 @@ use rest::App;
 use sql::{ReadTx, WriteTx};
 
 use crate::{
-    letter,
+    counts, letter,
     model::{self, Fault, Occasion, Outcome, Past, Profile, Slot, Step},
     post::Attempt,
     rows::{self, Delivery, First, Parcel, Queue, Recipient, Subscriber, Told, Tried, Waiting},
@@ -404,7 +404,7 @@ async fn follow(
             let told_at = to.recipient.told_at;
             let is_news = model::next(profile, Occasion::Failing { told_at }, now) == Step::Tell;
             let is_told = !hears_itself && is_news;
-            if !is_told || !rows::tell(tx, queue.store, to.domain(), now, told_at).await? {
+            if !is_told || !counts::tell(tx, queue.store, to.domain(), now, told_at).await? {
                 return Ok(false);
             }
             Exception::WillRetry
@@ -453,7 +453,7 @@ pub(crate) async fn tally(
             if !rows::hold_store(tx, store).await? {
                 return Ok(());
             }
-            Ok(rows::tally(tx, store, begun_at, counts).await?)
+            Ok(counts::tally(tx, store, begun_at, counts).await?)
         })
         .await
 }
@@ -477,8 +477,8 @@ pub(crate) async fn count(
             if !rows::hold_store(tx, store).await? {
                 return Ok(blocked);
             }
-            rows::count(tx, store, Slot::of(now), counts, Slot::oldest(now)).await?;
-            let failing = rows::failing(tx, store, counts).await?;
+            counts::count(tx, store, Slot::of(now), counts, Slot::oldest(now)).await?;
+            let failing = counts::failing(tx, store, counts).await?;
             for (domain, event_ids) in domains.iter().filter(|(it, _)| failing.contains(*it)) {
                 if block(tx, profile, (store, domain), event_ids, now).await? {
                     blocked.push((*domain).to_owned());
@@ -498,15 +498,15 @@ async fn block(
     event_ids: &[i64],
     now: Timestamp,
 ) -> Result<bool> {
-    let slots = rows::counted(tx, store, domain).await?;
-    let blocked_until = rows::blocked_until(tx, store, domain).await?;
+    let slots = counts::counted(tx, store, domain).await?;
+    let blocked_until = counts::blocked_until(tx, store, domain).await?;
     let occasion = Occasion::Counted { slots: &slots, blocked_until };
     let Step::BlockUntil(until) = model::next(profile, occasion, now) else {
         return Ok(false);
     };
-    rows::block(tx, store, domain, until).await?;
+    counts::block(tx, store, domain, until).await?;
     let most = i64::try_from(TOLD_AT_ONCE).unwrap_or(i64::MAX);
-    let hooks = rows::hooks_at(tx, store, domain, most).await?;
+    let hooks = counts::hooks_at(tx, store, domain, most).await?;
     let failing = hooks.iter().filter(|it| !it.scope.hears_of_failures());
     for (it, event_id) in failing.zip(event_ids) {
         let event = Event::DeliveryFailed(it.hook, Exception::Blocked);
@@ -578,7 +578,7 @@ async fn forget(app: &App, store: StoreId, now: Timestamp) -> Result<()> {
     };
     while app.db.write(events).await? > 0 {}
     let hours = Timestamp(now.0 - HOURS_SHOWN * HOUR);
-    app.db.write(async |tx| Ok(rows::forget_hours(tx, store, hours).await?)).await
+    app.db.write(async |tx| Ok(counts::forget_hours(tx, store, hours).await?)).await
 }
 
 /// An event's name: 40 hexadecimal digits.

@@ -4,7 +4,7 @@ use kernel::{AccountId, HookId, StoreId, Timestamp};
 use resources::hooks::model::{EventScope, Hook};
 use sql::{FromRow, Query, ReadTx, Reads, Result, Row, WriteTx, Writes};
 
-use crate::model::{Outcome, Slot};
+use crate::model::Outcome;
 
 /// The webhook of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -311,7 +311,7 @@ pub(crate) async fn open_lanes(
 /// The rows that one statement writes: at most so few that it is short, in powers of two, for one text for every number
 /// would fill the engines' caches. What is longer is not kept prepared, and is all there may be where each statement is a
 /// round trip.
-fn together<'r, T>(
+pub(crate) fn together<'r, T>(
     tx: &WriteTx,
     rows: &'r [T],
     short: usize,
@@ -682,160 +682,6 @@ pub(crate) async fn deactivate(tx: &mut WriteTx, queue: Queue, at: Timestamp) ->
     Ok(made == 1)
 }
 
-/// Somebody is told now that a domain fails. `false` where somebody was, after this moment.
-pub(crate) async fn tell(
-    tx: &mut WriteTx,
-    store: StoreId,
-    domain: &str,
-    now: Timestamp,
-    unless_after: Timestamp,
-) -> Result<bool> {
-    let told: Option<(Timestamp,)> = tx
-        .query(
-            "INSERT INTO delivery_domain (store_id, domain, blocked_until, told_at) VALUES ($1, $2, 0, $3)
-             ON CONFLICT (store_id, domain) DO UPDATE SET told_at = excluded.told_at
-                 WHERE delivery_domain.told_at <= $4
-             RETURNING told_at",
-        )
-        .bind(store)
-        .bind(domain)
-        .bind(now)
-        .bind(unless_after)
-        .fetch_optional()
-        .await?;
-    Ok(told.is_some())
-}
-
-/// Count what was attempted at domains and what failed, each of which is there once; of what was counted until then
-/// nothing stays.
-pub(crate) async fn count(
-    tx: &mut WriteTx,
-    store: StoreId,
-    begun_at: Timestamp,
-    counts: &[(String, (i64, i64))],
-    until: Timestamp,
-) -> Result<()> {
-    for some in together(tx, counts, 16) {
-        let mut query = tx
-            .query("INSERT INTO delivery_tally (store_id, begun_at, domain, attempts, failures) VALUES ($1, $2, ")
-            .bind(store)
-            .bind(begun_at);
-        for (at, (domain, (attempts, failures))) in some.iter().enumerate() {
-            query = query
-                .push(if at == 0 { "" } else { "), ($1, $2, " })
-                .push_bind(domain.as_str())
-                .push(", ")
-                .push_bind(*attempts)
-                .push(", ")
-                .push_bind(*failures);
-        }
-        query
-            .push(
-                ") ON CONFLICT (store_id, domain, begun_at) DO UPDATE SET
-                     attempts = delivery_tally.attempts + excluded.attempts,
-                     failures = delivery_tally.failures + excluded.failures",
-            )
-            .execute()
-            .await?;
-    }
-    for some in counts.chunks(sql::LIST_CAP) {
-        tx.query(
-            "DELETE FROM delivery_tally WHERE store_id = $1 AND begun_at <= $2 AND domain IN ",
-        )
-        .bind(store)
-        .bind(until)
-        .push_list(some.iter().map(|(domain, _)| domain.as_str()))
-        .execute()
-        .await?;
-    }
-    Ok(())
-}
-
-/// Those of these domains at which something counted has failed.
-pub(crate) async fn failing(
-    tx: &mut ReadTx,
-    store: StoreId,
-    counts: &[(String, (i64, i64))],
-) -> Result<BTreeSet<String>> {
-    let mut failing = BTreeSet::new();
-    for some in counts.chunks(sql::LIST_CAP) {
-        let found: Vec<(String,)> = tx
-            .query("SELECT DISTINCT domain FROM delivery_tally WHERE store_id = $1 AND failures > 0 AND domain IN ")
-            .bind(store)
-            .push_list(some.iter().map(|(domain, _)| domain.as_str()))
-            .fetch_all()
-            .await?;
-        failing.extend(found.into_iter().map(|(domain,)| domain));
-    }
-    Ok(failing)
-}
-
-/// What was counted of a domain.
-pub(crate) async fn counted(tx: &mut ReadTx, store: StoreId, domain: &str) -> Result<Vec<Slot>> {
-    tx.query(
-        "SELECT begun_at, attempts, failures FROM delivery_tally WHERE store_id = $1 AND domain = $2
-         ORDER BY begun_at",
-    )
-    .bind(store)
-    .bind(domain)
-    .fetch_all()
-    .await
-}
-
-/// Until when a domain is blocked; held until the transaction ends, where it ever was.
-pub(crate) async fn blocked_until(
-    tx: &mut WriteTx,
-    store: StoreId,
-    domain: &str,
-) -> Result<Timestamp> {
-    let for_update = tx.for_update();
-    let found: Option<(Timestamp,)> = tx
-        .query("SELECT blocked_until FROM delivery_domain WHERE store_id = $1 AND domain = $2")
-        .push(for_update)
-        .bind(store)
-        .bind(domain)
-        .fetch_optional()
-        .await?;
-    Ok(found.map_or(Timestamp(0), |(until,)| until))
-}
-
-/// Block a domain until then.
-pub(crate) async fn block(
-    tx: &mut WriteTx,
-    store: StoreId,
-    domain: &str,
-    until: Timestamp,
-) -> Result<()> {
-    tx.query(
-        "INSERT INTO delivery_domain (store_id, domain, blocked_until, told_at) VALUES ($1, $2, $3, 0)
-         ON CONFLICT (store_id, domain) DO UPDATE SET blocked_until = excluded.blocked_until",
-    )
-    .bind(store)
-    .bind(domain)
-    .bind(until)
-    .execute()
-    .await?;
-    Ok(())
-}
-
-/// The active webhooks at a domain; a handful where there are more.
-pub(crate) async fn hooks_at(
-    tx: &mut ReadTx,
-    store: StoreId,
-    domain: &str,
-    limit: i64,
-) -> Result<Vec<Subscriber>> {
-    tx.query(
-        "SELECT hook_id, account_id, scope, is_active, created_at FROM hook
-         WHERE store_id = $1 AND domain = $2 AND is_active = TRUE ORDER BY hook_id LIMIT $3",
-    )
-    .bind(store)
-    .bind(domain)
-    .bind(limit)
-    .fetch_all()
-    .await
-}
-
 /// When something last arrived at each active webhook of a store; they are held until the transaction ends.
 pub(crate) async fn arrivals(tx: &mut WriteTx, store: StoreId) -> Result<Vec<(HookId, Timestamp)>> {
     let for_update = tx.for_update();
@@ -1035,53 +881,6 @@ pub(crate) async fn drop_attempts(tx: &mut WriteTx, queue: Queue, limit: i64) ->
     .await
 }
 
-/// Add to what webhooks had in an hour, each of which is there once: how many attempts arrived, and how many failed.
-pub(crate) async fn tally(
-    tx: &mut WriteTx,
-    store: StoreId,
-    begun_at: Timestamp,
-    counts: &[(HookId, (i64, i64))],
-) -> Result<()> {
-    for some in together(tx, counts, 16) {
-        let mut query = tx
-            .query("INSERT INTO delivery_hour (store_id, begun_at, hook_id, arrived, failed) VALUES ($1, $2, ")
-            .bind(store)
-            .bind(begun_at);
-        for (at, (hook, (arrived, failed))) in some.iter().enumerate() {
-            query = query
-                .push(if at == 0 { "" } else { "), ($1, $2, " })
-                .push_bind(*hook)
-                .push(", ")
-                .push_bind(*arrived)
-                .push(", ")
-                .push_bind(*failed);
-        }
-        query
-            .push(
-                ") ON CONFLICT (store_id, hook_id, begun_at) DO UPDATE SET
-                     arrived = delivery_hour.arrived + excluded.arrived,
-                     failed = delivery_hour.failed + excluded.failed",
-            )
-            .execute()
-            .await?;
-    }
-    Ok(())
-}
-
-/// Forget the hours that began before then. There are few.
-pub(crate) async fn forget_hours(
-    tx: &mut WriteTx,
-    store: StoreId,
-    before: Timestamp,
-) -> Result<()> {
-    tx.query("DELETE FROM delivery_hour WHERE store_id = $1 AND begun_at < $2")
-        .bind(store)
-        .bind(before)
-        .execute()
-        .await?;
-    Ok(())
-}
-
 struct Due(Queue, Timestamp);
 
 impl FromRow for Due {
@@ -1170,16 +969,6 @@ impl FromRow for First {
             attempts: row.get("attempts")?,
             hash: row.get("hash")?,
             body: row.get("body")?,
-        })
-    }
-}
-
-impl FromRow for Slot {
-    fn from_row(row: &Row<'_>) -> Result<Self> {
-        Ok(Self {
-            begun_at: row.get("begun_at")?,
-            attempts: row.get("attempts")?,
-            failures: row.get("failures")?,
         })
     }
 }
