@@ -92,8 +92,7 @@ async fn spread(
     let is_heard = listeners::rows::is_heard(tx, store, now).await?;
     let (mut told, mut wanted, mut taken, mut rows_to_write) = (Vec::new(), Vec::new(), 0, 0);
     for (event, hash) in events.iter().zip(hashes) {
-        // Each that is heard of is a note of its own.
-        if rows_to_write >= DELIVERIES_AT_A_TIME || is_heard && taken >= HEARD_AT_A_TIME {
+        if rows_to_write >= DELIVERIES_AT_A_TIME {
             break;
         }
         taken += 1;
@@ -118,9 +117,8 @@ async fn spread(
         }
     }
     if is_heard {
-        for it in &told {
-            listeners::rows::note(tx, store, it.event_id, None, now).await?;
-        }
+        let event_ids: Vec<i64> = told.iter().map(|it| it.event_id).collect();
+        listeners::rows::note_events(tx, store, &event_ids, now).await?;
     }
     let (mut lanes, mut deliveries) = (BTreeMap::new(), Vec::with_capacity(rows_to_write));
     for (it, by) in told.iter().zip(wanted) {
@@ -338,8 +336,9 @@ pub(crate) async fn record(
             rows::insert_attempts(tx, queue, &attempts, now).await?;
             if to.recipient.heard_until > now {
                 for Tried { parcel, .. } in &attempts {
-                    let attempt = Some((queue.hook, parcel.attempts + 1));
-                    listeners::rows::note(tx, queue.store, parcel.event_id, attempt, now).await?;
+                    let attempt = (queue.hook, parcel.attempts + 1);
+                    listeners::rows::note_attempt(tx, queue.store, parcel.event_id, attempt, now)
+                        .await?;
                 }
             }
             let (mut is_told, mut has_arrived, mut has_failed) = (false, false, false);
@@ -591,12 +590,8 @@ fn draw_hash(chance: &dyn Chance) -> String {
 /// How many rows one transaction moves. It keeps other writers waiting no longer than a page is read.
 const AT_A_TIME: i64 = 200;
 
-/// How many events a fan-out takes that keeps no other writer waiting. It costs ten round trips, however many they are;
-/// and one for each event where somebody listens.
+/// How many events a fan-out takes that keeps no other writer waiting. It costs ten round trips, however many they are.
 const FANNED_OUT_AT_ONCE: i64 = 1_000;
-
-/// So it takes no more than this where somebody does.
-const HEARD_AT_A_TIME: usize = 200;
 
 /// Nor does it write many more deliveries than this, each with its lane.
 const DELIVERIES_AT_A_TIME: usize = 1_000;

@@ -14,15 +14,38 @@ pub async fn is_heard(tx: &mut ReadTx, store: StoreId, now: Timestamp) -> Result
     Ok(found.is_some())
 }
 
-/// Leave a note for everybody who listens: of an event, or of an attempt to tell a webhook of it.
-pub async fn note(
+/// Leave notes for everybody who listens: of events, which are kept already.
+pub async fn note_events(
+    tx: &mut WriteTx,
+    store: StoreId,
+    event_ids: &[i64],
+    now: Timestamp,
+) -> Result<()> {
+    for some in event_ids.chunks(sql::LIST_CAP) {
+        tx.query(
+            "WITH there AS (SELECT listener_id FROM listener WHERE store_id = $1 AND until > $2)
+             INSERT INTO heard (store_id, listener_id, event_id, hook_id, attempt, at)
+             SELECT store_id, listener_id, event_id, 0, 0, CAST($2 AS BIGINT) FROM there CROSS JOIN event
+             WHERE store_id = $1 AND event_id IN ",
+        )
+        .bind(store)
+        .bind(now)
+        .push_list(some.iter().copied())
+        .push(" ON CONFLICT (store_id, listener_id, event_id, hook_id, attempt) DO NOTHING")
+        .execute()
+        .await?;
+    }
+    Ok(())
+}
+
+/// Leave a note for everybody who listens: of an attempt to tell a webhook of an event.
+pub async fn note_attempt(
     tx: &mut WriteTx,
     store: StoreId,
     event_id: i64,
-    attempt: Option<(HookId, i64)>,
+    (hook, attempt): (HookId, i64),
     now: Timestamp,
 ) -> Result<()> {
-    let (hook, attempt) = attempt.unwrap_or((HookId(0), 0));
     tx.query(
         "WITH there AS (SELECT store_id, listener_id FROM listener WHERE store_id = $1 AND until > $5)
          INSERT INTO heard (store_id, listener_id, event_id, hook_id, attempt, at)
