@@ -20,6 +20,7 @@ pub struct Row<'r> {
 pub(crate) struct Places(RefCell<Vec<(&'static str, usize)>>);
 
 impl Places {
+    #[inline]
     fn known(&self, asked: usize, column: &'static str) -> Option<usize> {
         let places = self.0.borrow();
         places.get(asked).filter(|(name, _)| std::ptr::eq(*name, column)).map(|(_, index)| *index)
@@ -62,13 +63,19 @@ impl<'r> Row<'r> {
             .map_err(|reason| Error::column(column, reason))
     }
 
+    #[inline]
     fn position(&self, column: &'static str) -> Option<usize> {
         let asked = self.asked.replace(self.asked.get() + 1);
-        self.places.known(asked, column).or_else(|| {
-            let index = (0..self.width()).find(|&index| self.name(index) == Some(column))?;
-            self.places.learn(asked, column, index);
-            Some(index)
-        })
+        self.places.known(asked, column).or_else(|| self.look(asked, column))
+    }
+
+    /// Look for it among the names; first there where it stands if columns are read in the order they were selected.
+    fn look(&self, asked: usize, column: &'static str) -> Option<usize> {
+        let width = self.width();
+        let mut order = (asked..width).chain(0..asked.min(width));
+        let index = order.find(|&index| self.name(index) == Some(column))?;
+        self.places.learn(asked, column, index);
+        Some(index)
     }
 
     fn width(&self) -> usize {
@@ -85,6 +92,7 @@ impl<'r> Row<'r> {
         }
     }
 
+    #[inline]
     fn cell(&self, index: usize) -> Result<Held<'r>, String> {
         match self.source {
             Source::Sqlite(row) => sqlite::cell(row, index),

@@ -77,6 +77,7 @@ fn prepared<T>(
 }
 
 /// What a column holds.
+#[inline]
 pub(crate) fn cell<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> Result<Cell<'r>, String> {
     match row.get_ref(index) {
         Ok(ValueRef::Null) => Ok(Cell::Null),
