@@ -10,6 +10,7 @@ mod query;
 mod routes;
 mod shelf;
 mod undone;
+mod written;
 
 pub mod cookies;
 pub mod json;

@@ -15,7 +15,11 @@ pub use self::{
     fields::{Body, Fields},
     params::{NoParams, Params, Window},
 };
-use crate::{Cause, Sheet, answer, query::positive};
+use crate::{
+    Cause, Sheet, answer,
+    query::positive,
+    written::{self, Slashes},
+};
 
 /// A handler's answer.
 pub type Reply<T> = Result<T, Failure>;
@@ -49,7 +53,7 @@ impl<T> Json<T> {
 impl<T: Serialize> Json<T> {
     /// It written out, as it can be shown again, as a 200.
     pub fn sheet(self) -> Reply<Sheet> {
-        let body = to_vec(&self.body).map_err(Error::internal)?.into();
+        let body = written::json(&self.body, Slashes::Escaped).map_err(Error::internal)?.into();
         let date = self.last_modified.map(|at| HeaderValue::try_from(at.to_rfc2822()));
         Ok(Sheet { body, last_modified: date.transpose().map_err(Error::internal)? })
     }
@@ -171,7 +175,8 @@ impl IntoResponse for Failure {
         }
         let details = self.reason.map(|invalid_reason| Details { invalid_reason });
         let item = Item { status: self.status.as_u16(), message: self.message, details };
-        let mut response = answer::json(self.status, to_vec(&[item]).unwrap_or_default());
+        let mut response =
+            answer::json(self.status, written::json(&[item], Slashes::Escaped).unwrap_or_default());
         answer::retry_after(&mut response, self.retry_after);
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(cause));
@@ -200,20 +205,4 @@ impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Ids<N> {
         }
         Ok(Self(ids))
     }
-}
-
-/// Compact JSON in which `/` is written `\/`, as V2 has always done (observed.md 8.1).
-fn to_vec(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
-    let mut json = Vec::with_capacity(1024);
-    serde_json::to_writer(&mut json, value)?;
-    // JSON has slashes nowhere but within texts: one pass over the whole finds them all.
-    let mut body = Vec::with_capacity(json.len() + json.len() / 16);
-    let mut written = 0;
-    for slash in memchr::memchr_iter(b'/', &json) {
-        body.extend_from_slice(&json[written..slash]);
-        body.push(b'\\');
-        written = slash;
-    }
-    body.extend_from_slice(&json[written..]);
-    Ok(body)
 }

@@ -19,7 +19,10 @@ pub use self::{
     page::{Cursors, Links, Meta, Page, PageLinks, Pagination, Window},
     params::{NoParams, Params},
 };
-use crate::{Cause, Sheet, answer};
+use crate::{
+    Cause, Sheet, answer,
+    written::{self, Slashes},
+};
 
 /// A handler's answer.
 pub type Reply<T> = Result<T, Failure>;
@@ -31,8 +34,7 @@ pub struct Json<T>(pub T);
 impl<T: Serialize> Json<T> {
     /// It written out, as it can be shown again.
     pub fn sheet(self) -> Reply<Sheet> {
-        let mut body = Vec::with_capacity(512);
-        serde_json::to_writer(&mut body, &self.0).map_err(Error::internal)?;
+        let body = written::json(&self.0, Slashes::Plain).map_err(Error::internal)?;
         Ok(Sheet { body: body.into(), last_modified: None })
     }
 }
