@@ -1,4 +1,9 @@
-use std::{pin::pin, sync::Arc};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
@@ -46,10 +51,12 @@ impl Db {
     ) -> Result<T, E> {
         match &*self.0 {
             Engine::Sqlite(sqlite) => {
-                work.clone()(&mut ReadTx::new(tx::Engine::Reader(sqlite.reader(false)?), Some(1)))
-                    .await
+                let mut tx = ReadTx::new(tx::Engine::Reader(sqlite.reader(false)?), Some(1));
+                outlined(work.clone()(&mut tx)).await
             }
-            Engine::Postgres(postgres) => read(postgres, postgres::Kind::Read, Some(1), work).await,
+            Engine::Postgres(postgres) => {
+                Box::pin(read(postgres, postgres::Kind::Read, Some(1), work)).await
+            }
         }
     }
 
@@ -60,10 +67,11 @@ impl Db {
     ) -> Result<T, E> {
         match &*self.0 {
             Engine::Sqlite(sqlite) => {
-                work.clone()(&mut ReadTx::new(tx::Engine::Reader(sqlite.reader(true)?), None)).await
+                let mut tx = ReadTx::new(tx::Engine::Reader(sqlite.reader(true)?), None);
+                outlined(work.clone()(&mut tx)).await
             }
             Engine::Postgres(postgres) => {
-                read(postgres, postgres::Kind::Snapshot, None, work).await
+                Box::pin(read(postgres, postgres::Kind::Snapshot, None, work)).await
             }
         }
     }
@@ -103,7 +111,7 @@ impl Db {
     ) -> Result<T, E> {
         match &*self.0 {
             Engine::Sqlite(sqlite) => write_sqlite(sqlite, work).await,
-            Engine::Postgres(postgres) => write_postgres(postgres, work).await,
+            Engine::Postgres(postgres) => Box::pin(write_postgres(postgres, work)).await,
         }
     }
 
@@ -193,6 +201,18 @@ impl Db {
     }
 }
 
+/// What a transaction does, in one place of the program: without it each engine's way of running a transaction would have
+/// a copy of all the code of every one of them. For the same reason what only `PostgreSQL` needs while it waits is boxed:
+/// `SQLite`, whose reads take microseconds, would carry it along.
+async fn outlined<F: Future>(work: F) -> F::Output {
+    #[inline(never)]
+    fn poll<F: Future>(work: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+        work.poll(context)
+    }
+    let mut work = pin!(work);
+    poll_fn(move |context| poll(work.as_mut(), context)).await
+}
+
 async fn write_sqlite<T, E: From<Error>>(
     sqlite: &Sqlite,
     work: impl AsyncFnOnce(&mut WriteTx) -> Result<T, E> + Clone,
@@ -200,7 +220,7 @@ async fn write_sqlite<T, E: From<Error>>(
     let mut runs = 0;
     loop {
         let mut tx = WriteTx::new(tx::Engine::Turn(sqlite.turn().await?));
-        let result = work.clone()(&mut tx).await;
+        let result = outlined(work.clone()(&mut tx)).await;
         let tx = tx.into_inner();
         let failed = tx.failed().cloned();
         let tx::Engine::Turn(turn) = tx.engine() else {
@@ -237,7 +257,7 @@ async fn write_postgres<T, E: From<Error>>(
             }
         };
         let mut tx = WriteTx::new(tx::Engine::Postgres(begun));
-        let result = work.clone()(&mut tx).await;
+        let result = outlined(work.clone()(&mut tx)).await;
         let tx = tx.into_inner();
         let failed = tx.failed().cloned();
         let tx::Engine::Postgres(mut tx) = tx.engine() else {
@@ -279,7 +299,7 @@ async fn read<T, E: From<Error>>(
             }
         };
         let mut tx = ReadTx::new(tx::Engine::Postgres(begun), statements);
-        let result = work.clone()(&mut tx).await;
+        let result = outlined(work.clone()(&mut tx)).await;
         let tx::Engine::Postgres(mut tx) = tx.engine() else {
             return Err(Error::Misuse("a transaction exchanged for another").into());
         };

@@ -85,7 +85,7 @@ impl ReadTx {
         let done = match &mut self.engine {
             Engine::Reader(_) => Err(Error::Misuse("a write through a reading transaction")),
             Engine::Turn(turn) => turn.execute(text, params),
-            Engine::Postgres(tx) => tx.execute(text, params).await,
+            Engine::Postgres(tx) => Box::pin(tx.execute(text, params)).await,
         };
         self.note(done)
     }
@@ -100,7 +100,10 @@ impl ReadTx {
         let found = match &mut self.engine {
             Engine::Reader(reader) => reader.fetch(text, params, most),
             Engine::Turn(turn) => turn.fetch(text, params, most, writes),
-            Engine::Postgres(tx) => tx.fetch(text, params, most).await,
+            Engine::Postgres(tx) => {
+                let rows = Box::pin(tx.fetch(text, params)).await;
+                rows.and_then(|rows| postgres::read(&rows, most))
+            }
         };
         self.note(found)
     }
@@ -110,7 +113,7 @@ impl ReadTx {
         let done = match &mut self.engine {
             Engine::Reader(_) => Err(Error::Misuse("a script through a reading transaction")),
             Engine::Turn(turn) => turn.script(text),
-            Engine::Postgres(tx) => tx.script(text).await,
+            Engine::Postgres(tx) => Box::pin(tx.script(text)).await,
         };
         self.note(done)
     }

@@ -18,7 +18,7 @@ use self::failure::pool_failure;
 pub(crate) use self::{
     failure::Fault,
     place::Place,
-    tx::{Tx, cell},
+    tx::{Tx, cell, read},
 };
 use crate::{Error, Result, scans::Scans};
 

@@ -49,12 +49,11 @@ impl Tx {
         self.done(result)
     }
 
-    pub(crate) async fn fetch<T: FromRow>(
+    pub(crate) async fn fetch(
         &mut self,
         text: &str,
         params: &[Datum],
-        most: usize,
-    ) -> Result<Vec<T>> {
+    ) -> Result<Vec<tokio_postgres::Row>> {
         self.unfit = true;
         let result = async {
             if params.len() > LONG {
@@ -64,9 +63,7 @@ impl Tx {
             self.client().query(&statement, &arguments(params)).await
         };
         let result = result.await;
-        let (rows, places) = (self.done(result)?, Places::default());
-        let read = |row| T::from_row(&Row::new(Source::Postgres(row), &places));
-        rows.iter().take(most).map(read).collect()
+        self.done(result)
     }
 
     pub(crate) async fn script(&mut self, text: &str) -> Result<()> {
@@ -132,6 +129,13 @@ impl Tx {
     fn client(&self) -> &Object {
         self.client.as_ref().expect("it is taken only when this is dropped")
     }
+}
+
+/// What the first of these rows hold.
+pub(crate) fn read<T: FromRow>(rows: &[tokio_postgres::Row], most: usize) -> Result<Vec<T>> {
+    let places = Places::default();
+    let read = |row| T::from_row(&Row::new(Source::Postgres(row), &places));
+    rows.iter().take(most).map(read).collect()
 }
 
 impl Drop for Tx {
