@@ -48,39 +48,45 @@ pub struct Terms {
     pub withdrawal: String,
 }
 
+/// Canonical JSON (RFC 8785) of what has its members in their order, and texts and whole numbers below 2^53 alone: then
+/// it is what `serde_json` writes, which a test holds to a library for it that takes ten times as long.
+fn canonical(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("texts and whole numbers can be said in JSON")
+}
+
 /// What is known of a declaration for good. No two have the same commitment, so no two leaves are the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leaf {
-    /// Of this layout: 1.
-    pub version: u8,
-    /// The store's hash, as in the API's paths.
-    pub store_hash: String,
-    /// When, in microseconds since 1970.
-    pub declared_at: i64,
     /// Names of the categories that are allowed.
     pub allow: Vec<String>,
-    /// Names of those that are refused.
-    pub deny: Vec<String>,
-    /// Through which door it came: `management_api`, `storefront`, `browser_signal` or `import`.
-    pub source: String,
-    /// The client id of the API account that made it; absent where a shopper did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_id: Option<String>,
     /// The channel on which the shopper was asked; absent where that was not said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel_id: Option<i64>,
-    /// The language in which the shopper was asked, as BCP 47 has it; absent where that was not said.
+    /// The client id of the API account that made it; absent where a shopper did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub locale: Option<String>,
+    pub client_id: Option<String>,
+    /// When, in microseconds since 1970.
+    pub declared_at: i64,
+    /// Names of those that are refused.
+    pub deny: Vec<String>,
     /// The browser said that its user does not want to be followed (`Sec-GPC: 1`); absent where it did not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gpc: bool,
+    /// The language in which the shopper was asked, as BCP 47 has it; absent where that was not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// The commitment to the person.
+    pub person: Commitment,
     /// The digest of the policy that was shown; absent where none was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Commitment>,
-    /// The commitment to the person.
-    pub person: Commitment,
+    /// Through which door it came: `management_api`, `storefront`, `browser_signal` or `import`.
+    pub source: String,
+    /// The store's hash, as in the API's paths.
+    pub store_hash: String,
+    /// Of this layout: 1.
+    pub version: u8,
 }
 
 /// What stands for a part that is not shown: 32 bytes, in hexadecimal digits.
@@ -95,7 +101,7 @@ impl Leaf {
     /// Never: a leaf has texts and whole numbers alone, which every JSON can say.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json_canonicalizer::to_vec(self).expect("a leaf can be said in JSON")
+        canonical(self)
     }
 
     /// What these bytes say; `None` where they are no leaf. They may say it in other bytes than [`Self::to_bytes`].
@@ -139,7 +145,7 @@ impl Person {
     /// Never: a key of 32 bytes fits, and the part is numbers alone.
     #[must_use]
     pub fn commitment(&self, salt: &Salt) -> Commitment {
-        let part = serde_json_canonicalizer::to_vec(self).expect("a person can be said in JSON");
+        let part = canonical(self);
         let mac = Hmac::<Sha256>::new_from_slice(&salt.0).expect("a key of any length fits");
         Commitment(mac.chain_update(part).finalize().into_bytes().into())
     }
@@ -153,8 +159,7 @@ impl Terms {
     /// Never: texts can be said in JSON.
     #[must_use]
     pub fn digest(&self) -> Commitment {
-        let text = serde_json_canonicalizer::to_vec(self).expect("texts can be said in JSON");
-        Commitment(Sha256::digest(text).into())
+        Commitment(Sha256::digest(canonical(self)).into())
     }
 }
 
@@ -262,6 +267,22 @@ mod tests {
         assert_eq!(read, leaf);
         assert_eq!(expected.replace("locale", "place").parse::<Leaf>(), Err(NotALeaf));
         assert_eq!(read.hash(), leaf.hash());
+    }
+
+    #[test]
+    fn members_stand_in_canonical_order_and_texts_are_escaped_as_rfc_8785_has_it() {
+        let odd: String =
+            (0..0x300).filter_map(char::from_u32).chain("€😀\u{feff}".chars()).collect();
+        let mut leaf = leaf(Commitment([0xab; 32]));
+        leaf.allow.push(odd.clone());
+        (leaf.gpc, leaf.policy) = (true, Some(terms().digest()));
+        (leaf.client_id, leaf.locale) = (Some(odd.clone()), Some(odd.clone()));
+        leaf.declared_at = (1 << 53) - 1;
+        let person = Person { session: Some(odd.clone()), customer_id: i32::MAX.into(), ..PERSON };
+        let terms = Terms { controller: odd, ..terms() };
+        assert_eq!(canonical(&leaf), serde_json_canonicalizer::to_vec(&leaf).unwrap());
+        assert_eq!(canonical(&person), serde_json_canonicalizer::to_vec(&person).unwrap());
+        assert_eq!(canonical(&terms), serde_json_canonicalizer::to_vec(&terms).unwrap());
     }
 
     #[test]
