@@ -157,14 +157,33 @@ pub async fn sequenced(
         .await?;
     }
     // As many as a statement that stays prepared has room for, and the rest one by one, which is another.
-    let groups = kept.chunks_exact(15);
+    let groups = kept.chunks_exact(tx.at_once(1).min(15));
     for group in groups.clone().chain(groups.remainder().chunks(1)) {
-        place(tx, store, group).execute().await?;
+        match group {
+            [one] => place(tx, store, *one).execute().await?,
+            group => place_together(tx, store, group).execute().await?,
+        };
     }
     Ok(())
 }
 
 fn place<'t>(
+    tx: &'t mut WriteTx,
+    store: StoreId,
+    (leaf, entry, salt): (i64, &Entry, &Salt),
+) -> Query<'t, Writes> {
+    tx.query(
+        "UPDATE consent_declaration SET leaf = $4, salt = $5
+         WHERE store_id = $1 AND customer_id = $2 AND sequence = $3",
+    )
+    .bind(store)
+    .bind(entry.customer)
+    .bind(entry.sequence)
+    .bind(leaf)
+    .bind(salt.bytes().as_slice())
+}
+
+fn place_together<'t>(
     tx: &'t mut WriteTx,
     store: StoreId,
     placed: &[(i64, &Entry, &Salt)],
@@ -301,10 +320,12 @@ mod tests {
             detached: false,
         };
         let salt = Salt::new([0; 32]);
-        for count in [1, 15] {
-            let placed = vec![(0, &entry, &salt); count];
-            let work = async |tx: &mut WriteTx| place(tx, StoreId(1), &placed).plan().await;
-            let plan = db.write(work).await.unwrap().join("; ");
+        let placed = vec![(0, &entry, &salt); 15];
+        let alone = async |tx: &mut WriteTx| place(tx, StoreId(1), placed[0]).plan().await;
+        let together =
+            async |tx: &mut WriteTx| place_together(tx, StoreId(1), &placed).plan().await;
+        for plan in [db.write(alone).await, db.write(together).await] {
+            let plan = plan.unwrap().join("; ");
             let by_key = "(store_id=? AND customer_id=? AND sequence=?)";
             assert!(plan.contains(by_key), "{plan}");
         }
