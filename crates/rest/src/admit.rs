@@ -14,7 +14,6 @@ use access::{
 };
 use axum::{
     extract::{Request, State},
-    handler::Handler,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
@@ -22,17 +21,19 @@ use futures_util::FutureExt as _;
 use kernel::{Error, Scope, StoreId};
 
 use crate::{
-    App, Caller, Cause, Operation, Plain, Version, storefront,
+    App, Caller, Cause, Operation, Plain, Version,
+    routes::Answer,
+    storefront,
     v2::{self, Failure as V2Failure},
     v3::{self, Failure as V3Failure},
 };
 
 /// Let a request through to its handler, or say why not; then finish the answer.
-pub(crate) async fn admit<T: 'static>(
+pub(crate) async fn admit(
     app: App,
     operation: &'static Operation,
     mut request: Request,
-    handler: impl Handler<T, App>,
+    handler: &'static Answer,
 ) -> Response {
     let id = RequestId::draw(&*app.chance);
     let passage = Passage::begin(operation.path, request.method(), id);
@@ -42,7 +43,7 @@ pub(crate) async fn admit<T: 'static>(
     let response = match refused {
         Err(refusal) => refusal,
         // A panic ends its own request and no other.
-        Ok(()) => match AssertUnwindSafe(handler.call(request, app.clone())).catch_unwind().await {
+        Ok(()) => match AssertUnwindSafe(handler(request, app.clone())).catch_unwind().await {
             Ok(response) => response,
             Err(_) => operation.version.refuse(Error::internal("a handler panicked")),
         },

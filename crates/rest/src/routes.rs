@@ -1,8 +1,11 @@
+use std::pin::Pin;
+
 use axum::{
     Router,
     extract::{Request, State},
     handler::Handler,
     http::Method,
+    response::Response,
     routing::{MethodFilter, on},
 };
 use kernel::Scope;
@@ -139,23 +142,37 @@ impl Routes {
         self.mount(method, path, scope, None, handler)
     }
 
+    #[inline]
     fn mount<T: 'static>(
-        mut self,
+        self,
         method: Method,
         path: &str,
         scope: Scope,
         at_once: Option<u32>,
         handler: impl Handler<T, App>,
     ) -> Self {
-        // Leaked once per route at start: the pattern names the route in every log line and limit.
+        let answer =
+            move |request, app| -> Answering { Box::pin(handler.clone().call(request, app)) };
+        self.add(method, path, scope, at_once, Box::leak(Box::new(answer)))
+    }
+
+    /// All that handlers have in common, which is not compiled for each of them.
+    fn add(
+        mut self,
+        method: Method,
+        path: &str,
+        scope: Scope,
+        at_once: Option<u32>,
+        handler: &'static Answer,
+    ) -> Self {
+        // Leaked once per route at start, as the handler is: the pattern names the route in every log line and limit.
         let path: &'static str = String::leak(format!("{}{path}", self.version.prefix()));
         let name: &'static str = String::leak(format!("{method} {path}"));
         let version = self.version;
         let operation: &'static Operation =
             Box::leak(Box::new(Operation { version, method, path, name, scope, at_once }));
         let admitted = move |State(app): State<App>, request: Request| {
-            let handler = handler.clone();
-            async move { admit::admit(app, operation, request, handler).await }
+            admit::admit(app, operation, request, handler)
         };
         let filter = MethodFilter::try_from(operation.method.clone()).expect("a standard method");
         self.router = self.router.route(path, on(filter, admitted));
@@ -163,6 +180,12 @@ impl Routes {
         self
     }
 }
+
+/// A handler, whatever it takes from the request.
+pub(crate) type Answer = dyn Fn(Request, App) -> Answering + Send + Sync;
+
+/// A handler at work.
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 impl Version {
     fn prefix(self) -> &'static str {
