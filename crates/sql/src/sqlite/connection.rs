@@ -16,15 +16,15 @@ pub(super) fn writer(place: &Place) -> Result<Connection> {
     let conn = open(place)?;
     conn.busy_timeout(OPENING).map_err(error)?;
     use_write_ahead_log(&conn)?;
-    let synchronous = if place.durable { "FULL" } else { "OFF" };
-    conn.execute_batch(&format!("PRAGMA synchronous = {synchronous};")).map_err(error)?;
+    be_durable(&conn, place)?;
     conn.execute_batch(
-        // Few checkpoints: with the default of 1,000 pages a busy writer spends half its time on them.
+        // The log is written back beside the writer. Where that does not keep pace a commit does it, but seldom: with the
+        // default of 1,000 pages a busy writer spends half its time on it.
         // The log is cut back to 128 MB after a checkpoint, should a long reader have let it grow.
         // What is deleted is overwritten: whoever is erased must not stay in the file.
         "PRAGMA foreign_keys = ON;
          PRAGMA secure_delete = ON;
-         PRAGMA wal_autocheckpoint = 20000;
+         PRAGMA wal_autocheckpoint = 80000;
          PRAGMA journal_size_limit = 134217728;
          PRAGMA cache_size = -4096;",
     )
@@ -43,6 +43,18 @@ pub(super) fn reader(place: &Place) -> Result<Connection> {
     // Four megabytes hold the inner pages of a million customers: a point read then fetches leaves only.
     conn.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096;").map_err(error)?;
     Ok(conn)
+}
+
+/// The connection that writes the log back.
+pub(super) fn backfill(place: &Place) -> Result<Connection> {
+    let conn = open(place)?;
+    be_durable(&conn, place)?;
+    Ok(conn)
+}
+
+fn be_durable(conn: &Connection, place: &Place) -> Result<()> {
+    let synchronous = if place.durable { "FULL" } else { "OFF" };
+    conn.execute_batch(&format!("PRAGMA synchronous = {synchronous};")).map_err(error)
 }
 
 fn open(place: &Place) -> Result<Connection> {

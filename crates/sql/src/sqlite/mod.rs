@@ -1,6 +1,7 @@
 //! `SQLite`: readers side by side, and one writer whose commits are shared.
 
 mod anchor;
+mod backfill;
 mod connection;
 #[cfg(test)]
 mod faults;
@@ -13,7 +14,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use tokio::task::spawn_blocking;
 
-use self::{anchor::Anchor, reader::Readers, scour::Scours, writer::Writers};
+use self::{anchor::Anchor, backfill::Backfill, reader::Readers, scour::Scours, writer::Writers};
 pub(crate) use self::{
     reader::Reader,
     statement::cell,
@@ -32,6 +33,7 @@ pub(crate) struct Place {
 pub(crate) struct Sqlite {
     // Dropped in this order: the writer's connection is the last to close and leaves no log behind.
     readers: Arc<Readers>,
+    backfill: Arc<Backfill>,
     writers: Writers,
     marks: Arc<Marks>,
     scans: Scans,
@@ -44,10 +46,12 @@ impl Sqlite {
         let conn = (spawn_blocking(move || connection::writer(&opened)).await)
             .map_err(|_| Error::Unavailable("opening was interrupted".to_owned()))??;
         let anchor = Arc::new(Anchor::new(place.clone()));
+        let backfill = Backfill::new(place.clone());
         let marks = Arc::new(Marks::default());
         Ok(Self {
             readers: Arc::new(Readers::new(place, Arc::clone(&anchor))),
-            writers: Writers::new(conn, anchor, Arc::clone(&marks)),
+            writers: Writers::new(conn, anchor, Arc::clone(&backfill), Arc::clone(&marks)),
+            backfill,
             marks,
             scans: Scans::new(SCANS),
             scours: Scours::default(),
@@ -91,12 +95,20 @@ impl Sqlite {
     pub(crate) async fn close(&self) -> Result<()> {
         self.scans.close();
         self.readers.close();
+        let backfill = Arc::clone(&self.backfill);
+        // Which waits for the disk. Where there is no thread for it any more, nothing is under way either.
+        let _ = spawn_blocking(move || backfill.close()).await;
         self.writers.close().await
     }
 
     #[cfg(test)]
     pub(crate) fn writers(&self) -> &Writers {
         &self.writers
+    }
+
+    #[cfg(test)]
+    fn backfill(&self) -> &Backfill {
+        &self.backfill
     }
 
     #[cfg(test)]

@@ -23,6 +23,7 @@ use tokio::{
 
 use super::{
     anchor::Anchor,
+    backfill::{self, Backfill, Log},
     statement::{self, error},
 };
 use crate::{Error, FromRow, Mark, Marks, Result, value::Datum};
@@ -37,6 +38,9 @@ pub(crate) struct Writer {
     /// `None` once the database is closed.
     conn: Option<Connection>,
     anchor: Arc<Anchor>,
+    backfill: Arc<Backfill>,
+    /// How long the log was when it was last written back to its end, or began anew, in pages.
+    ended_at: i64,
     marks: Arc<Marks>,
     /// How the database counted the commits of others when it was last asked.
     others: i64,
@@ -83,10 +87,17 @@ pub(crate) enum Fate {
 }
 
 impl Writers {
-    pub(super) fn new(conn: Connection, anchor: Arc<Anchor>, marks: Arc<Marks>) -> Self {
+    pub(super) fn new(
+        conn: Connection,
+        anchor: Arc<Anchor>,
+        backfill: Arc<Backfill>,
+        marks: Arc<Marks>,
+    ) -> Self {
         let writer = Writer {
             conn: Some(conn),
             anchor,
+            backfill,
+            ended_at: 0,
             marks,
             others: 0,
             group: None,
@@ -201,6 +212,25 @@ impl Writer {
         self.marks.set_down(&changed);
         self.finish_group(ended.map_err(commit_error));
         self.anchor.cast();
+        // A log that nobody writes back only gets longer, until a commit does it all.
+        let _ = self.write_back();
+    }
+
+    /// Have the log written back, once it has grown; and where next to nothing is left, do that, so that the next
+    /// transaction begins it anew. Not each time, for where somebody reads an older state it goes on all the same.
+    fn write_back(&mut self) -> Result<()> {
+        let log = Log::of(self.conn()?)?;
+        self.ended_at = self.ended_at.min(log.pages);
+        if log.waiting() >= SOME {
+            self.backfill.begin();
+        } else if log.pages - self.ended_at >= MANY
+            && log.waiting() <= backfill::FEW
+            && !self.backfill.runs()
+        {
+            self.ended_at = log.pages;
+            backfill::write_back(self.conn()?)?;
+        }
+        Ok(())
     }
 
     /// Move all marks if another process has committed something since this was last asked, or that cannot be known.
@@ -261,7 +291,7 @@ impl Writer {
         conn.prepare_cached(text)?.raw_execute().map(|_| ())
     }
 
-    fn conn(&self) -> Result<&Connection> {
+    pub(super) fn conn(&self) -> Result<&Connection> {
         self.conn.as_ref().ok_or_else(closed)
     }
 
@@ -448,6 +478,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long whoever cuts the log keeps writers waiting for readers.
 const READERS: Duration = Duration::from_millis(10);
+
+/// How many pages of the log wait until they are written back: fewer would be the same pages again and again.
+const SOME: i64 = 4_000;
+
+/// How many pages more the log has had, at the least, when it begins anew.
+const MANY: i64 = 32_000;
 
 /// The longest pause before looking again whether another process is done.
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
