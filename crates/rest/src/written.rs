@@ -23,7 +23,7 @@ pub(crate) enum Slashes {
 }
 
 /// Write it, without a space. Fails with what a value's own `Serialize` fails with, and for a map whose keys are neither
-/// texts nor whole numbers.
+/// texts nor numbers.
 pub(crate) fn json(value: &(impl Serialize + ?Sized), slashes: Slashes) -> Result<Vec<u8>> {
     let mut pen = Pen { page: Vec::with_capacity(FIRST), slashes };
     value.serialize(&mut pen)?;
@@ -163,6 +163,14 @@ impl<'p> Serializer for &'p mut Pen {
     }
 
     fn serialize_u64(self, value: u64) -> Result<()> {
+        self.number(value)
+    }
+
+    fn serialize_i128(self, value: i128) -> Result<()> {
+        self.number(value)
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<()> {
         self.number(value)
     }
 
@@ -439,6 +447,7 @@ mod tests {
         text: String,
         letter: char,
         numbers: (i8, i16, i32, i64, u8, u16, u32, u64),
+        large: (i128, u128),
         reals: [f64; 5],
         small: f32,
         maybe: Option<bool>,
@@ -484,6 +493,7 @@ mod tests {
             text: "a \"quoted\" \\ / line\nand more than sixteen bytes: \u{7f}é€😀".to_owned(),
             letter: '"',
             numbers: (i8::MIN, i16::MIN, i32::MIN, i64::MIN, u8::MAX, u16::MAX, u32::MAX, u64::MAX),
+            large: (i128::MIN, u128::MAX),
             reals: [0.0, -1.5, 43.15, 1e300, f64::NAN],
             small: 0.1,
             maybe: Some(true),

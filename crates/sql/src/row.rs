@@ -45,7 +45,7 @@ impl<'r> Row<'r> {
         Self { source, places, asked: Cell::new(0) }
     }
 
-    /// Read one column by its name, exactly as selected. Fails when there is no such column, or when it
+    /// Read one column by its name, exactly as selected; no two of them have one name. Fails when there is no such column, or when it
     /// does not hold a `V`. The error, which is logged, names `V` and repeats nothing that the column
     /// holds, nor what [`Value::from_repr`] says of it.
     pub fn get<V: Value>(&self, column: &'static str) -> Result<V> {

@@ -24,7 +24,7 @@ use crate::{consent, policies};
 /// Append whatever a store's shoppers have declared, and sign the head that comes of it. The head, also where nothing
 /// was to be done.
 ///
-/// In transactions of some, each of which holds the head: two at once do it one after the other, and what one
+/// In transactions of at most two hundred, each of which holds the head: two at once do it one after the other, and what one
 /// has appended the other does not find any more.
 pub async fn sequence(app: &App, store: StoreId) -> Result<Head> {
     loop {
@@ -35,7 +35,8 @@ pub async fn sequence(app: &App, store: StoreId) -> Result<Head> {
     }
 }
 
-/// The head of the caller's store, after what waited was appended; of a backlog no more than its first two thousand.
+/// The head of the caller's store, after what waited was appended; of a backlog its first two thousand and no
+/// transaction more.
 pub async fn checkpoint(app: &App, caller: &Caller) -> Result<Head> {
     for _ in 1..AT_ONCE.div_ceil(at_a_time(app)) {
         let (head, appended) = sequence_some(app, caller.store).await?;

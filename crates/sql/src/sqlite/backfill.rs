@@ -2,8 +2,8 @@
 //!
 //! `SQLite` does it in a commit, once the log is long, and everybody who writes waits: of 20,000 pages for a tenth of a
 //! second, several times a second where much is written. So most of it is done here, by a connection that does
-//! nothing else and keeps nobody waiting; what a commit finds still to be done is little. A log begins anew only where
-//! nothing is left of it, which only a commit can bring about: see [`Writer::write_back`].
+//! nothing else and keeps nobody waiting. A log begins anew only where nothing is left of it. While others go on
+//! writing only a commit can bring that about, which finds few pages still to be copied: see [`Writer::write_back`].
 //!
 //! [`Writer::write_back`]: super::writer::Writer
 
@@ -21,6 +21,8 @@ use crate::{Error, FromRow, Result, Row};
 pub(super) struct Backfill {
     place: Place,
     runs: AtomicBool,
+    /// Somebody wants to do it alone, and waits.
+    yields: AtomicBool,
     held: Mutex<Held>,
 }
 
@@ -29,11 +31,14 @@ struct Held {
     /// `None` until it is first needed, and for good once the database is closed.
     conn: Option<Connection>,
     closed: bool,
+    /// The last time it could not be done: then that was told.
+    failed: bool,
 }
 
 impl Backfill {
     pub(super) fn new(place: Place) -> Arc<Self> {
-        Arc::new(Self { place, runs: AtomicBool::new(false), held: Mutex::default() })
+        let (runs, yields) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { place, runs, yields, held: Mutex::default() })
     }
 
     /// Begin, on a thread that may wait for the disk, unless that goes on already.
@@ -55,15 +60,31 @@ impl Backfill {
         held.conn = None;
     }
 
+    /// Do this while nothing is under way here. It waits for the pages that are being copied, and no longer.
+    pub(super) fn apart<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.yields.store(true, SeqCst);
+        let held = self.held();
+        self.yields.store(false, SeqCst);
+        let done = work();
+        drop(held);
+        done
+    }
+
     fn run(&self) {
         let mut held = self.held();
         // What is written meanwhile is less each time.
         for _ in 0..4 {
-            match held.step(&self.place) {
-                Ok(log) if log.waiting() > FEW => {}
-                Ok(_) => return,
-                // A commit does it in the end, and tells who wrote if it cannot.
-                Err(error) => return tracing::warn!(%error, "the log was not written back"),
+            let log = held.step(&self.place);
+            // Nobody who writes would hear of it: to them the log only gets longer.
+            if let Err(error) = &log
+                && !held.failed
+            {
+                tracing::warn!(%error, "the log is not written back into the file");
+            }
+            held.failed = log.is_err();
+            if log.is_ok_and(|log| log.waiting() <= FEW) || held.failed || self.yields.load(SeqCst)
+            {
+                return;
             }
         }
     }
@@ -117,15 +138,17 @@ impl Log {
 
 impl FromRow for Log {
     fn from_row(row: &Row<'_>) -> Result<Self> {
-        // Of a database without a log there is nothing to tell, which is -1.
+        // Where somebody else is at it nothing is told, which is -1.
         let count = |column| row.get::<i64>(column).map(|count| count.max(0));
         Ok(Self { pages: count("log")?, done: count("checkpointed")? })
     }
 }
 
-/// Write back all that nobody still has to read in the log. Waits for nobody; nothing is done where somebody else does it.
-pub(super) fn write_back(conn: &Connection) -> Result<()> {
-    checkpoint(conn, "PRAGMA wal_checkpoint(PASSIVE)").map(drop)
+/// Write back all that nobody still has to read in the log; whether nothing is left of it. Waits for nobody, and does
+/// nothing where somebody else does it.
+pub(super) fn write_back(conn: &Connection) -> Result<bool> {
+    let log = checkpoint(conn, "PRAGMA wal_checkpoint(PASSIVE)")?;
+    Ok(log.pages > 0 && log.waiting() == 0)
 }
 
 fn checkpoint(conn: &Connection, pragma: &str) -> Result<Log> {

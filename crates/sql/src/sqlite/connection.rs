@@ -20,7 +20,7 @@ pub(super) fn writer(place: &Place) -> Result<Connection> {
     conn.execute_batch(
         // The log is written back beside the writer. Where that does not keep pace a commit does it, but seldom: with the
         // default of 1,000 pages a busy writer spends half its time on it.
-        // The log is cut back to 128 MB after a checkpoint, should a long reader have let it grow.
+        // The log is cut back to 128 MB after a checkpoint, should a long reader or large commits have let it grow.
         // What is deleted is overwritten: whoever is erased must not stay in the file.
         "PRAGMA foreign_keys = ON;
          PRAGMA secure_delete = ON;

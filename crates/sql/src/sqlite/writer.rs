@@ -211,9 +211,10 @@ impl Writer {
         let ended = self.control("COMMIT");
         self.marks.set_down(&changed);
         self.finish_group(ended.map_err(commit_error));
-        self.anchor.cast();
-        // A log that nobody writes back only gets longer, until a commit does it all.
+        // Before the anchor is cast: on a log of which nothing is left it keeps nobody from beginning it anew. Where this
+        // fails the log only gets longer, until a commit does it all.
         let _ = self.write_back();
+        self.anchor.cast();
     }
 
     /// Have the log written back, once it has grown; and where next to nothing is left, do that, so that the next
@@ -227,8 +228,10 @@ impl Writer {
             && log.waiting() <= backfill::FEW
             && !self.backfill.runs()
         {
-            self.ended_at = log.pages;
-            backfill::write_back(self.conn()?)?;
+            let is_at_its_end = backfill::write_back(self.conn()?)?;
+            if is_at_its_end {
+                self.ended_at = log.pages;
+            }
         }
         Ok(())
     }
@@ -248,8 +251,12 @@ impl Writer {
 
     fn cut_log(&mut self) -> Result<bool> {
         // Readers whose statement is about to end are waited for.
-        let busy: Vec<(i64,)> = self.patiently(READERS, |conn| {
-            statement::fetch(conn, "PRAGMA wal_checkpoint(TRUNCATE)", &[], 1, true)
+        // Whoever copies it is not: they would only be in the way.
+        let backfill = Arc::clone(&self.backfill);
+        let busy: Vec<(i64,)> = backfill.apart(|| {
+            self.patiently(READERS, |conn| {
+                statement::fetch(conn, "PRAGMA wal_checkpoint(TRUNCATE)", &[], 1, true)
+            })
         })?;
         Ok(busy.first() == Some(&(0,)))
     }
