@@ -1,6 +1,6 @@
 //! The document. All of its words come from here, so that none of them can outlive what they describe.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use crate::{
     contenders::Kind,
@@ -42,6 +42,7 @@ pub(crate) fn document(
         }
     }
     line(&mut text, SHARES);
+    reasons(&mut text, results);
     for work in work::ALL {
         if kinds.iter().any(|&kind| results.has(work, kind)) {
             table(&mut text, work, results, measure, options, kinds);
@@ -53,6 +54,24 @@ pub(crate) fn document(
     how(&mut text, measure, options, kinds);
     text
 }
+
+/// Why what is not reached is not, one reason each.
+fn reasons(text: &mut String, results: &Results) {
+    let missed = |it: &&targets::Target| it.standing(results).is_some_and(|it| !it.is_reached);
+    let mut told = BTreeSet::new();
+    for it in targets::ALL.iter().filter(missed).filter(|it| !it.because.is_empty()) {
+        if told.is_empty() {
+            line(text, REASONS);
+        }
+        if told.insert(it.because) {
+            line(text, &format!("- **{}**: {}", it.what, it.because));
+        }
+    }
+    line(text, "");
+}
+
+const REASONS: &str =
+    "What is not reached, what the profile of 2026-11-23 blames, and what was tried:\n";
 
 const HEAD: &str = "# Benchmarks\n\n\
 Written by `scripts/bench`; not by hand. Run it again to have your own machine's figures: ratios taken in one \
