@@ -250,8 +250,7 @@ impl Writer {
     }
 
     fn cut_log(&mut self) -> Result<bool> {
-        // Readers whose statement is about to end are waited for.
-        // Whoever copies it is not: they would only be in the way.
+        // Readers whose statement is about to end are waited for, and before them who copies the log just now.
         let backfill = Arc::clone(&self.backfill);
         let busy: Vec<(i64,)> = backfill.apart(|| {
             self.patiently(READERS, |conn| {
