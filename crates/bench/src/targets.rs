@@ -104,7 +104,7 @@ only PostgreSQL needs taken off a request's back (21,100 before). In quieter run
 
 const UNIFORM: &str = "half of the processor's time is the system's: sockets, and a fifth of all for SQLite's reads of pages that are not \
 among its 4 MB, which the control has as well. Tried: columns are looked for where they stand (V2: 98,200 instructions before, 60,900 now), texts \
-escaped sixteen bytes at a time. Runs of the same day were at 0.86 to 0.97. Not tried: a file mapped into memory, for then an error of the disk ends the process.";
+escaped sixteen bytes at a time. Runs of the same day were at 0.85 to 0.97. Not tried: a file mapped into memory, for then an error of the disk ends the process.";
 
 const LIST: &str = "250 rows of 17 columns are 3.7 million instructions (5.5 before, of which much compared the names of columns): SQLite's steps 18 %, \
 taking columns out of its rows and making texts of them 30 %, JSON 20 %, memory moved 11 %. The body alone costs the ceiling 25 us, so that some 130 are \
@@ -122,7 +122,7 @@ const LATE: &str = "64 connections at some 10,000 a second wait 6 ms in the mean
 milliseconds while the file is synced. Tried: the log copied beside the writer (ADR 14; 121 ms before, in a run of three seconds). Not tried: a ledger \
 that falls behind while much is written.";
 
-const POST: &str = "between 0.59 and 0.83 on the same day; not profiled anew. Tried before: the order in which addresses that are taken are looked for \
+const POST: &str = "between 0.58 and 0.83 on the same day; not profiled anew. Tried before: the order in which addresses that are taken are looked for \
 (a POST of ten had read the whole store).";
 
 const POSTGRES: &str = "between 0.76 and 0.85 on the same day. What is custodia's own is the 12 us that a kept answer takes on SQLite; the control has no token, \
