@@ -24,8 +24,8 @@ use crate::{consent, policies};
 /// Append whatever a store's shoppers have declared, and sign the head that comes of it. The head, also where nothing
 /// was to be done.
 ///
-/// In transactions of at most two hundred, each of which holds the head: two at once do it one after the other, and what one
-/// has appended the other does not find any more.
+/// In transactions of at most two hundred, each of which holds the head: two at once do it one after the other, and what
+/// one has appended the other does not find any more.
 pub async fn sequence(app: &App, store: StoreId) -> Result<Head> {
     loop {
         let (head, appended) = sequence_some(app, store).await?;

@@ -35,10 +35,11 @@ pub(crate) struct Writers {
 
 /// What the one whose turn it is holds.
 pub(crate) struct Writer {
-    /// `None` once the database is closed.
-    conn: Option<Connection>,
+    // Dropped before the connection: theirs are not the last to close.
     anchor: Arc<Anchor>,
     backfill: Arc<Backfill>,
+    /// `None` once the database is closed.
+    conn: Option<Connection>,
     /// How long the log was when it was last written back to its end, or began anew, in pages.
     ended_at: i64,
     marks: Arc<Marks>,
