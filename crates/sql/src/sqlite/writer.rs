@@ -42,6 +42,8 @@ pub(crate) struct Writer {
     conn: Option<Connection>,
     /// How long the log was when it was last written back to its end, or began anew, in pages.
     ended_at: i64,
+    /// How many rows had been changed when it was last asked how the log stands.
+    looked_at: u64,
     marks: Arc<Marks>,
     /// How the database counted the commits of others when it was last asked.
     others: i64,
@@ -99,6 +101,7 @@ impl Writers {
             anchor,
             backfill,
             ended_at: 0,
+            looked_at: 0,
             marks,
             others: 0,
             group: None,
@@ -221,6 +224,12 @@ impl Writer {
     /// Have the log written back, once it has grown; and where next to nothing is left, do that, so that the next
     /// transaction begins it anew. Not each time, for where somebody reads an older state it goes on all the same.
     fn write_back(&mut self) -> Result<()> {
+        // To ask costs as much as a row or two, and the log of few rows is short.
+        let changed = self.conn()?.total_changes();
+        if changed - self.looked_at < ROWS {
+            return Ok(());
+        }
+        self.looked_at = changed;
         let log = Log::of(self.conn()?)?;
         self.ended_at = self.ended_at.min(log.pages);
         if log.waiting() >= SOME {
@@ -488,6 +497,9 @@ const READERS: Duration = Duration::from_millis(10);
 
 /// How many pages of the log wait until they are written back: fewer would be the same pages again and again.
 const SOME: i64 = 4_000;
+
+/// After how many rows changed it is asked again how long the log is: of one row it holds a few pages.
+const ROWS: u64 = 100;
 
 /// How many pages more the log has had, at the least, when it begins anew.
 const MANY: i64 = 32_000;
