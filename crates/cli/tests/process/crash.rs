@@ -125,17 +125,20 @@ fn settle(place: &Place, account: &Account) -> Vec<i64> {
     settled
 }
 
-/// One round: a server, 64 writers, and an end without warning.
+/// One round: a server, 64 writers, and an end without warning. Every fifth time they write so much that SQLite's log is
+/// being copied into its file when it comes.
 fn write_until_killed(place: &Place, account: &Account, round: u32, settled: &[i64]) -> Told {
     let server = place.serve_only();
     let heard = AtomicBool::new(false);
+    let is_much = round % 5 == 4;
     thread::scope(|scope| {
         let begin = |number| {
             let heard = &heard;
             let client = server.client(account);
             let shared = settled[WRITERS];
             scope.spawn(move || {
-                let mut writer = Writer { client, heard, told: Told::default() };
+                let notes = if is_much { "x".repeat(60_000) } else { String::new() };
+                let mut writer = Writer { client, heard, notes, told: Told::default() };
                 // They stop when there is no answer.
                 let _ = if number % 2 == 0 {
                     writer.make(&format!("r{round}-w{number}"), shared)
@@ -147,7 +150,16 @@ fn write_until_killed(place: &Place, account: &Account, round: u32, settled: &[i
         };
         let writers: Vec<_> = (0..WRITERS).map(begin).collect();
         until(LONGEST, || heard.load(Ordering::Relaxed));
-        thread::sleep(Duration::from_millis(50 + u64::from(SystemChance.number() % 250)));
+        if is_much && place.engine == Engine::Sqlite {
+            // Nothing else writes to the file itself.
+            let file = place.path("custodia.db");
+            let written = || file.metadata().and_then(|file| file.modified()).expect("a file");
+            let before = written();
+            until(LONGEST, || written() > before);
+            thread::sleep(Duration::from_millis(u64::from(SystemChance.number() % 50)));
+        } else {
+            thread::sleep(Duration::from_millis(50 + u64::from(SystemChance.number() % 250)));
+        }
         server.kill();
         let mut told = Told::default();
         for writer in writers {
@@ -162,6 +174,8 @@ struct Writer<'h> {
     client: Client,
     /// Whether anybody had an answer.
     heard: &'h AtomicBool,
+    /// What stands beside each customer.
+    notes: String,
     told: Told,
 }
 
@@ -172,7 +186,12 @@ impl Writer<'_> {
             let size = 2 + batch % 2;
             let mark = format!("{name}-b{batch} of {size}");
             let email = |row| format!("{name}-b{batch}-{row}@example.com");
-            let rows: Vec<_> = (0..size).map(|row| customer(&email(row), &mark)).collect();
+            let row = |row| {
+                let mut row = customer(&email(row), &mark);
+                row["notes"] = json!(self.notes);
+                row
+            };
+            let rows: Vec<_> = (0..size).map(row).collect();
             let answer = self.client.post("/v3/customers", &rows.into());
             let answer = self.acknowledged(answer)?;
             let ids = ids(&answer);
