@@ -120,6 +120,10 @@ pub async fn has_pending(tx: &mut ReadTx, store: StoreId) -> Result<bool> {
 /// else holds, as its customer is being deleted, is left for the next time: nobody is waited for.
 pub async fn pending(tx: &mut WriteTx, store: StoreId, limit: i64) -> Result<Vec<Entry>> {
     let skip_locked = tx.skip_locked();
+    waiting(tx, store, limit).push(skip_locked).fetch_all().await
+}
+
+fn waiting(tx: &mut WriteTx, store: StoreId, limit: i64) -> Query<'_, Writes> {
     tx.query(
         "SELECT customer_id, sequence, session, allow, deny, declared_at, source, declared_by, channel_id, locale, gpc,
                 policy_sha256, leaf, detached
@@ -128,9 +132,6 @@ pub async fn pending(tx: &mut WriteTx, store: StoreId, limit: i64) -> Result<Vec
     )
     .bind(store)
     .bind(limit)
-    .push(skip_locked)
-    .fetch_all()
-    .await
 }
 
 /// These declarations have their places in the ledger now, from `first` on, and what opens them there; where the
@@ -299,6 +300,15 @@ impl Value for Categories {
 mod tests {
     use super::*;
     use crate::plans;
+
+    #[tokio::test]
+    async fn declarations_that_wait_are_found_in_their_order_however_many_are_of_one_moment() {
+        let (_place, db) = plans::database().await;
+        let plan = async |tx: &mut WriteTx| waiting(tx, StoreId(1), 62).plan().await;
+        let plan = db.write(plan).await.unwrap().join("; ");
+        assert!(plan.contains("consent_declaration_unsequenced (store_id=?)"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
 
     #[tokio::test]
     async fn declarations_that_have_their_places_are_found_by_their_keys() {
