@@ -498,8 +498,8 @@ const READERS: Duration = Duration::from_millis(10);
 /// How many pages of the log wait until they are written back: fewer would be the same pages again and again.
 const SOME: i64 = 4_000;
 
-/// After how many rows changed it is asked again how long the log is: of one row it holds a few pages.
-const ROWS: u64 = 100;
+/// After how many rows changed it is asked again how long the log is: of one row it holds a few pages, at times dozens.
+const ROWS: u64 = 20;
 
 /// How many pages more the log has had, at the least, when it begins anew.
 const MANY: i64 = 32_000;
