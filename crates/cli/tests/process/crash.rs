@@ -126,11 +126,12 @@ fn settle(place: &Place, account: &Account) -> Vec<i64> {
 }
 
 /// One round: a server, 64 writers, and an end without warning. Every fifth time they write so much that SQLite's log is
-/// being copied into its file when it comes.
+/// copied into its file, and it comes within moments of the copying's beginning.
 fn write_until_killed(place: &Place, account: &Account, round: u32, settled: &[i64]) -> Told {
     let server = place.serve_only();
     let heard = AtomicBool::new(false);
-    let is_much = round % 5 == 4;
+    // A soak has more rounds, but no longer file.
+    let is_much = round % 5 == 4 && round < 20;
     thread::scope(|scope| {
         let begin = |number| {
             let heard = &heard;
@@ -151,12 +152,12 @@ fn write_until_killed(place: &Place, account: &Account, round: u32, settled: &[i
         let writers: Vec<_> = (0..WRITERS).map(begin).collect();
         until(LONGEST, || heard.load(Ordering::Relaxed));
         if is_much && place.engine == Engine::Sqlite {
-            // Nothing else writes to the file itself.
+            // The file itself is written to by nothing but copying.
             let file = place.path("custodia.db");
             let written = || file.metadata().and_then(|file| file.modified()).expect("a file");
             let before = written();
             until(LONGEST, || written() > before);
-            thread::sleep(Duration::from_millis(u64::from(SystemChance.number() % 50)));
+            thread::sleep(Duration::from_millis(u64::from(SystemChance.number() % 20)));
         } else {
             thread::sleep(Duration::from_millis(50 + u64::from(SystemChance.number() % 250)));
         }
