@@ -210,4 +210,41 @@ mod tests {
         db.close().await.expect("closed");
         assert!(!directory.path().join("t.db-wal").exists(), "closing leaves no log behind");
     }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_commit_copies_the_few_last_pages_so_that_a_long_log_begins_anew() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("t.db");
+        let db = Db::connect(&format!("sqlite:{}?synchronous=off", file.display())).await;
+        let db = db.expect("a database");
+        // So that nobody else copies anything.
+        db.sqlite().backfill().close();
+        let mut writer = db.sqlite().writers().lock().await;
+        writer.conn_mut().pragma_update(None, "wal_autocheckpoint", 0).expect("a pragma");
+        drop(writer);
+        let create = async |tx: &mut WriteTx| {
+            tx.query("CREATE TABLE t (filler BYTEA NOT NULL)").execute().await
+        };
+        db.write(create).await.expect("a table");
+        for _ in 0..82 {
+            rows(&db, 400).await;
+        }
+        let [reader, other] = [(), ()].map(|()| Connection::open(&file).expect("a connection"));
+        reader.execute_batch("BEGIN; SELECT COUNT(*) FROM t").expect("a reader");
+        assert!(write_back(&other).expect("a checkpoint"), "all is copied");
+        rows(&db, 30).await;
+        let held = log(&db).await;
+        assert!(
+            held.pages > 32_000 && held.waiting() > 0,
+            "the reader needs what was there: {held:?}"
+        );
+        reader.execute_batch("COMMIT").expect("its end");
+        // The first copies, the second begins anew.
+        rows(&db, 30).await;
+        let copied = log(&db).await;
+        assert!(copied.pages > held.pages && copied.waiting() == 0, "{copied:?}");
+        rows(&db, 30).await;
+        assert!(log(&db).await.pages < 100, "{:?}", log(&db).await);
+        db.close().await.expect("closed");
+    }
 }

@@ -224,7 +224,7 @@ impl Writer {
     /// Have the log written back, once it has grown; and where next to nothing is left, do that, so that the next
     /// transaction begins it anew. Not each time, for where somebody reads an older state it goes on all the same.
     fn write_back(&mut self) -> Result<()> {
-        // To ask costs as much as a row or two, and the log of few rows is short.
+        // To ask costs as much as to change a row, and of few rows the log does not grow much.
         let changed = self.conn()?.total_changes();
         if changed - self.looked_at < ROWS {
             return Ok(());
