@@ -63,9 +63,7 @@ pub async fn delete(db: &Db, clock: &dyn Clock, hash: &str) -> Result<()> {
         loop {
             let started = Instant::now();
             let gone = db
-                .write(async |tx| {
-                    Ok::<_, kernel::Error>(rows::delete_some(tx, store, held, AT_A_TIME).await?)
-                })
+                .write(async |tx| Ok::<_, kernel::Error>(rows::delete_some(tx, store, held).await?))
                 .await?;
             if gone == 0 {
                 break;
@@ -78,6 +76,3 @@ pub async fn delete(db: &Db, clock: &dyn Clock, hash: &str) -> Result<()> {
     }
     stores::remove(db, store).await
 }
-
-/// Rows in one transaction: some milliseconds of work.
-const AT_A_TIME: i64 = 250;

@@ -8,6 +8,14 @@ pub struct Held {
     delete_some: &'static str,
 }
 
+impl Held {
+    /// How many rows go in one transaction, which are some milliseconds of work. Counters go one by one: who makes something
+    /// holds several, taken in an order of its own, and nobody holds one here while waiting for the next.
+    fn at_a_time(&self) -> i64 {
+        if self.table == "counter" { 1 } else { 250 }
+    }
+}
+
 /// Every table whose rows belong to stores, in the order in which they are emptied: the counters first.
 pub const HELD: &[Held] = &[
     Held {
@@ -247,14 +255,9 @@ pub const HELD: &[Held] = &[
     },
 ];
 
-/// Remove up to `most` of a store's rows from a table; how many there were.
-pub async fn delete_some(
-    tx: &mut WriteTx,
-    store: StoreId,
-    held: &'static Held,
-    most: i64,
-) -> Result<u64> {
+/// Remove some of a store's rows from a table; how many there were.
+pub async fn delete_some(tx: &mut WriteTx, store: StoreId, held: &'static Held) -> Result<u64> {
     // Its tokens are unknown by now; but another store may one day have its number.
     tx.mark(Mark::of(store.0, 0));
-    tx.query(held.delete_some).bind(store).bind(most).execute().await
+    tx.query(held.delete_some).bind(store).bind(held.at_a_time()).execute().await
 }
