@@ -160,8 +160,24 @@ pub(super) const FEW: i64 = 300;
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::{Db, WriteTx};
+
+    /// With an empty table, in which no commit copies the log because it is long.
+    async fn database(file: &Path) -> Db {
+        let db = Db::connect(&format!("sqlite:{}?synchronous=off", file.display())).await;
+        let db = db.expect("a database");
+        let mut writer = db.sqlite().writers().lock().await;
+        writer.conn_mut().pragma_update(None, "wal_autocheckpoint", 0).expect("a pragma");
+        drop(writer);
+        let create = async |tx: &mut WriteTx| {
+            tx.query("CREATE TABLE t (filler BYTEA NOT NULL)").execute().await
+        };
+        db.write(create).await.expect("a table");
+        db
+    }
 
     async fn rows(db: &Db, count: usize) {
         let insert = async |tx: &mut WriteTx| {
@@ -183,16 +199,7 @@ mod tests {
     async fn the_log_is_written_back_beside_the_writer_and_begins_anew_in_time() {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("t.db");
-        let db = Db::connect(&format!("sqlite:{}?synchronous=off", file.display())).await;
-        let db = db.expect("a database");
-        // So that what is seen is not done by commits, once the log is long.
-        let mut writer = db.sqlite().writers().lock().await;
-        writer.conn_mut().pragma_update(None, "wal_autocheckpoint", 0).expect("a pragma");
-        drop(writer);
-        let create = async |tx: &mut WriteTx| {
-            tx.query("CREATE TABLE t (filler BYTEA NOT NULL)").execute().await
-        };
-        db.write(create).await.expect("a table");
+        let db = database(&file).await;
         let (mut longest, mut began_anew) = (0, 0);
         for _ in 0..200 {
             let before = log(&db).await.pages;
@@ -215,17 +222,9 @@ mod tests {
     async fn a_commit_copies_the_few_last_pages_so_that_a_long_log_begins_anew() {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("t.db");
-        let db = Db::connect(&format!("sqlite:{}?synchronous=off", file.display())).await;
-        let db = db.expect("a database");
+        let db = database(&file).await;
         // So that nobody else copies anything.
         db.sqlite().backfill().close();
-        let mut writer = db.sqlite().writers().lock().await;
-        writer.conn_mut().pragma_update(None, "wal_autocheckpoint", 0).expect("a pragma");
-        drop(writer);
-        let create = async |tx: &mut WriteTx| {
-            tx.query("CREATE TABLE t (filler BYTEA NOT NULL)").execute().await
-        };
-        db.write(create).await.expect("a table");
         for _ in 0..82 {
             rows(&db, 400).await;
         }
