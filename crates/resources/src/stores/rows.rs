@@ -10,7 +10,7 @@ pub struct Held {
 
 impl Held {
     /// How many rows go in one transaction, which are some milliseconds of work. Counters go one by one: who makes something
-    /// holds several, taken in an order of its own, and nobody holds one here while waiting for the next.
+    /// holds several, taken in the order of `Counter::ALL`, which no statement locks them in.
     fn at_a_time(&self) -> i64 {
         if self.table == "counter" { 1 } else { 250 }
     }
