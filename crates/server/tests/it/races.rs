@@ -8,8 +8,11 @@ use std::{
     time::Duration,
 };
 
-use kernel::StoreId;
-use resources::counters::rows::{Counter, hold, take};
+use kernel::{StoreId, SystemClock};
+use resources::{
+    counters::rows::{Counter, hold, share, take},
+    stores,
+};
 use serde_json::{Value, json};
 use sql::WriteTx;
 use testkit::{Answer, Service, at_once, on_each_engine};
@@ -178,6 +181,42 @@ on_each_engine! {
         maker.await.unwrap().unwrap();
         holder.await.unwrap().unwrap();
         assert_eq!(service.number("SELECT last FROM counter WHERE name = 'customer' AND store_id = (SELECT store_id FROM store WHERE hash = \'acme\')").await, 1);
+    }
+
+    /// Who makes something in a store that is being deleted holds one counter and then shares another: it waits for
+    /// nobody who waits for it.
+    #[expect(clippy::disallowed_methods, reason = "a race needs tasks")]
+    async fn a_store_is_deleted_beside_who_holds_two_of_its_counters(service: Service) {
+        let store = StoreId(service.number("SELECT store_id FROM store WHERE hash = 'acme'").await);
+        let (held, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let maker = {
+            let (db, held, go) = (service.app().db.clone(), held.clone(), go.clone());
+            tokio::spawn(async move {
+                let work = async |tx: &mut WriteTx| {
+                    hold(tx, store, Counter::Customer).await?.expect("the store is there");
+                    held.notify_one();
+                    go.notified().await;
+                    // Sooner than PostgreSQL looks whether two wait for each other.
+                    let shared = share(tx, store, Counter::Channel);
+                    let shared = tokio::time::timeout(Duration::from_millis(500), shared).await;
+                    shared.expect("it waits for who waits for it")?;
+                    Ok::<_, sql::Error>(())
+                };
+                db.write(work).await
+            })
+        };
+        held.notified().await;
+        let deleter = {
+            let db = service.app().db.clone();
+            tokio::spawn(async move { stores::ops::delete(&db, &SystemClock, "acme").await })
+        };
+        // By then it has come to the customers' counter.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!deleter.is_finished(), "a counter that is held is not deleted");
+        go.notify_one();
+        maker.await.unwrap().unwrap();
+        deleter.await.unwrap().unwrap();
+        assert_eq!(service.number(&format!("SELECT COUNT(*) FROM counter WHERE store_id = {}", store.0)).await, 0);
     }
 
     async fn forty_declarations_at_once_are_all_kept_and_numbered(service: Service) {
