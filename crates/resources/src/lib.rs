@@ -102,6 +102,7 @@ pub const SCHEMA: &[Migration] = &[
     script("0022_secrets", include_str!("../schema/0022_secrets.sql")),
     script("0023_listeners", include_str!("../schema/0023_listeners.sql")),
     script("0024_waiting", include_str!("../schema/0024_waiting.sql")),
+    script("0025_metafields", include_str!("../schema/0025_metafields.sql")),
 ];
 
 /// A script that both engines read alike.

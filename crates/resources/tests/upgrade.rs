@@ -71,3 +71,15 @@ async fn who_would_meet_whom_is_known_of_the_customers_that_are_there() {
     };
     assert_eq!(db.read(kept).await.expect("rows"), [(202,), (1202,)]);
 }
+
+/// To see whether a row is in such an index SQLite fills a table, for each row that is written.
+#[tokio::test]
+async fn no_index_has_a_list_as_its_condition() {
+    let place = tempfile::tempdir().expect("a folder");
+    let address = format!("sqlite:{}", place.path().join("new.db").display());
+    let db = Db::connect(&address).await.expect("a database");
+    sql::migrate(&db, SCHEMA, Timestamp(0)).await.expect("the schema");
+    let lists = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql LIKE '% IN (%'";
+    let lists = db.read(async |tx| tx.query(lists).fetch_all::<(String,)>().await).await;
+    assert_eq!(lists.expect("names"), []);
+}

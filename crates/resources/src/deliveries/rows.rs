@@ -48,7 +48,7 @@ fn of_metafields<'t>(
     // The scopes as the index has them, to the letter: it holds no other events.
     tx.query(
         "SELECT event_id, subject FROM event WHERE store_id = $1
-             AND scope IN ('store/metafield/created', 'store/metafield/updated', 'store/metafield/deleted')
+             AND (scope = 'store/metafield/created' OR scope = 'store/metafield/updated' OR scope = 'store/metafield/deleted')
              AND subject IN ",
     )
     .bind(store)
