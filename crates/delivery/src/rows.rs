@@ -202,7 +202,7 @@ pub(crate) async fn subscribers(tx: &mut ReadTx, store: StoreId) -> Result<Vec<S
 
 /// Take events out of the outbox.
 pub(crate) async fn take_out(tx: &mut WriteTx, store: StoreId, events: &[Waiting]) -> Result<()> {
-    for some in events.chunks(sql::LIST_CAP) {
+    for some in events.chunks(tx.at_once(32)) {
         tx.query("DELETE FROM outbox WHERE store_id = $1 AND event_id IN ")
             .bind(store)
             .push_list(some.iter().map(|event| event.event_id))
