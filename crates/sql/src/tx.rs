@@ -173,13 +173,6 @@ impl WriteTx {
         if self.is_postgres() { " FOR KEY SHARE" } else { "" }
     }
 
-    /// Whether nobody else writes until the transaction ends, and a statement is not a round trip: then what was read stays
-    /// as it is, and two simple statements may be faster than one that does both.
-    #[must_use]
-    pub fn writes_alone(&self) -> bool {
-        !self.is_postgres()
-    }
-
     /// How many rows one statement had best write where more than `short` are to be written: where each statement is a
     /// round trip, as many as a list has.
     #[must_use]

@@ -361,40 +361,20 @@ pub async fn next_declaration(
     id: CustomerId,
     now: Timestamp,
 ) -> Result<Option<(i64, Timestamp)>> {
-    tx.mark(Mark::of(store.0, id.0));
-    if !tx.writes_alone() {
-        let given: Option<Given> = tx
-            .query(
-                "UPDATE customer SET declarations = declarations + 1,
-                     declared_at = CASE WHEN declared_at > $3 THEN declared_at ELSE $3 END
-                 WHERE store_id = $1 AND customer_id = $2
-                 RETURNING declarations, declared_at",
-            )
-            .bind(store)
-            .bind(id)
-            .bind(now)
-            .fetch_optional()
-            .await?;
-        return Ok(given.map(|Given(number, at)| (number, at)));
-    }
-    // What a statement returns of what it has written SQLite keeps in a table made for it, which takes longer than to look
-    // for the row again.
-    let last: Option<Given> = tx
-        .query("SELECT declarations, declared_at FROM customer WHERE store_id = $1 AND customer_id = $2")
+    let given: Option<Given> = tx
+        .query(
+            "UPDATE customer SET declarations = declarations + 1,
+                 declared_at = CASE WHEN declared_at > $3 THEN declared_at ELSE $3 END
+             WHERE store_id = $1 AND customer_id = $2
+             RETURNING declarations, declared_at",
+        )
         .bind(store)
         .bind(id)
+        .bind(now)
         .fetch_optional()
         .await?;
-    let Some(Given(number, at)) = last else { return Ok(None) };
-    let (number, at) = (number + 1, at.max(now));
-    tx.query("UPDATE customer SET declarations = $3, declared_at = $4 WHERE store_id = $1 AND customer_id = $2")
-        .bind(store)
-        .bind(id)
-        .bind(number)
-        .bind(at)
-        .execute()
-        .await?;
-    Ok(Some((number, at)))
+    tx.mark(Mark::of(store.0, id.0));
+    Ok(given.map(|Given(number, at)| (number, at)))
 }
 
 /// How many declarations of consent a customer has made; `None` when there is no such customer.
