@@ -70,8 +70,8 @@ fn reasons(text: &mut String, results: &Results) {
     line(text, "");
 }
 
-const REASONS: &str =
-    "What is not reached, what the profile of 2026-11-23 blames, and what was tried:\n";
+const REASONS: &str = "What is not reached, what the profile of 2026-11-23 blames (its times are those of an \
+Intel Xeon of two cores, whatever this run's machine is), and what was tried:\n";
 
 const HEAD: &str = "# Benchmarks\n\n\
 Written by `scripts/bench`; not by hand. Run it again to have your own machine's figures: ratios taken in one \
