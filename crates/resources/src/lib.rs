@@ -102,7 +102,8 @@ pub const SCHEMA: &[Migration] = &[
     script("0022_secrets", include_str!("../schema/0022_secrets.sql")),
     script("0023_listeners", include_str!("../schema/0023_listeners.sql")),
     script("0024_waiting", include_str!("../schema/0024_waiting.sql")),
-    script("0025_metafields", include_str!("../schema/0025_metafields.sql")),
+    script("0025_metafield_events", include_str!("../schema/0025_metafield_events.sql")),
+    script("0026_metafield_outbox", include_str!("../schema/0026_metafield_outbox.sql")),
 ];
 
 /// A script that both engines read alike.
