@@ -202,6 +202,7 @@ pub(crate) async fn subscribers(tx: &mut ReadTx, store: StoreId) -> Result<Vec<S
 
 /// Take events out of the outbox.
 pub(crate) async fn take_out(tx: &mut WriteTx, store: StoreId, events: &[Waiting]) -> Result<()> {
+    // Of twice as many the statement would not stay prepared.
     for some in events.chunks(tx.at_once(32)) {
         tx.query("DELETE FROM outbox WHERE store_id = $1 AND event_id IN ")
             .bind(store)

@@ -1,3 +1,5 @@
+use sql::ReadTx;
+
 use crate::{Bed, items};
 
 #[cfg(unix)]
@@ -30,4 +32,15 @@ async fn the_last_handle_dropped_leaves_no_log_behind() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("the log is still there");
+}
+
+/// They come from `.cargo/config.toml`, in one line: without it all is right, and slower.
+#[tokio::test]
+async fn it_is_built_with_our_options() {
+    let bed = Bed::sqlite().await;
+    let options = async |tx: &mut ReadTx| tx.query("PRAGMA compile_options").fetch_all().await;
+    let options: Vec<(String,)> = bed.db.read(options).await.expect("options");
+    for ours in ["STMTJRNL_SPILL=4194304", "DEFAULT_MEMSTATUS=0"] {
+        assert!(options.iter().any(|(it,)| it == ours), "{ours} is not among {options:?}");
+    }
 }
